@@ -1,0 +1,311 @@
+"""Every setting of a run, as frozen dataclasses that check themselves and travel as JSON. No TensorFlow, no numpy."""
+
+import dataclasses
+import json
+import math
+import types
+import typing
+
+from kws_tf.errors import ConfigError
+
+
+def _require(condition, message):
+    if not condition:
+        raise ConfigError(message)
+
+
+def _require_choice(owner, name, value, choices):
+    _require(value in choices, f"{owner}: {name} must be one of {', '.join(map(repr, choices))}; received {value!r}.")
+
+
+def _require_range(owner, name, value, low, high=math.inf, *, above=False):
+    """Checks low <= value <= high (low < value with above=True), and that the value is a finite number."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    inside = number and (low < value if above else low <= value) and value <= high
+    bound = f"{'above' if above else 'at least'} {low:g}" + (f" and at most {high:g}" if math.isfinite(high) else "")
+    _require(inside, f"{owner}: {name} must be {bound}; received {value!r}. Set --{name}.")
+
+
+def _require_pair(owner, name, value, low=-math.inf):
+    ordered = len(value) == 2 and all(math.isfinite(v) for v in value) and low <= value[0] <= value[1]
+    _require(ordered, f"{owner}: {name} must be two numbers, low,high, with low <= high"
+                      + (f" and low >= {low:g}" if math.isfinite(low) else "") + f"; received {value!r}.")
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureConfig:
+    """Log-mel or MFCC features of 16-bit PCM: one definition for training, the numpy runtime and the integer graph.
+
+    Frames are causal, without centring: frame t covers samples [t*hop, t*hop + window). A frame is multiplied with a
+    periodic Hann window, zero-padded to fft_size, and its spectrum is |X| (magnitude) or |X|^2 (power) of samples scaled
+    to [-1, 1). HTK mel triangles without area normalisation, then ln(max(mel, log_floor)). MFCC: orthonormal DCT-II of that.
+
+    Args:
+        kind: "logmel" or "mfcc".
+        sample_rate: Hz.
+        window_samples, hop_samples, fft_size: frame geometry in samples; window_samples <= fft_size.
+        n_mels: mel bands. n_mfcc: DCT coefficients kept, 0 for log-mel.
+        low_hz, high_hz: edges of the mel filterbank.
+        spectrum: "power" or "magnitude".
+        log_floor: smallest mel value before the logarithm, in units of the spectrum.
+    """
+
+    kind: str = "logmel"
+    sample_rate: int = 16000
+    window_samples: int = 480
+    hop_samples: int = 160
+    fft_size: int = 512
+    n_mels: int = 40
+    n_mfcc: int = 0
+    low_hz: float = 0.0
+    high_hz: float = 8000.0
+    spectrum: str = "power"
+    log_floor: float = 1e-6
+
+    def __post_init__(self):
+        own = "features"
+        _require_choice(own, "kind", self.kind, ("logmel", "mfcc"))
+        _require_choice(own, "spectrum", self.spectrum, ("power", "magnitude"))
+        _require_range(own, "sample_rate", self.sample_rate, 4000, 192000)
+        _require_range(own, "window_samples", self.window_samples, 2)
+        _require_range(own, "hop_samples", self.hop_samples, 1)
+        _require(self.window_samples <= self.fft_size,
+                 f"{own}: fft_size must be at least window_samples={self.window_samples}; received {self.fft_size}.")
+        _require_range(own, "n_mels", self.n_mels, 1, self.fft_size // 2)
+        if self.kind == "mfcc":
+            _require(1 <= self.n_mfcc <= self.n_mels,
+                     f"{own}: n_mfcc must be between 1 and n_mels={self.n_mels} for MFCC; received {self.n_mfcc}.")
+        else:
+            _require(self.n_mfcc == 0, f"{own}: n_mfcc={self.n_mfcc} is given, but kind is 'logmel'; use kind 'mfcc' or n_mfcc=0.")
+        _require(0 <= self.low_hz < self.high_hz <= self.sample_rate / 2,
+                 f"{own}: mel edges must satisfy 0 <= low_hz < high_hz <= sample_rate/2 = {self.sample_rate / 2:g} Hz; "
+                 f"received {self.low_hz:g} and {self.high_hz:g}.")
+        _require_range(own, "log_floor", self.log_floor, 0, above=True)
+
+    @property
+    def n_features(self):
+        """Rows per frame: n_mfcc for MFCC, n_mels for log-mel."""
+        return self.n_mfcc if self.kind == "mfcc" else self.n_mels
+
+    @property
+    def hop_ms(self):
+        return 1000 * self.hop_samples / self.sample_rate
+
+    def n_frames(self, n_samples):
+        """Whole frames in n_samples; 0 if they do not fill one window."""
+        return 0 if n_samples < self.window_samples else 1 + (n_samples - self.window_samples) // self.hop_samples
+
+
+FEATURE_PRESETS = types.MappingProxyType({
+    "bc_resnet": FeatureConfig(),
+    "bc_resnet_80": FeatureConfig(n_mels=80),
+    "sparknet": FeatureConfig(kind="mfcc", window_samples=400, n_mels=32, n_mfcc=32),
+    "mlperf_tiny": FeatureConfig(kind="mfcc", hop_samples=320, n_mels=40, n_mfcc=10, low_hz=20.0, high_hz=4000.0),
+    "low_compute": FeatureConfig(kind="mfcc", hop_samples=480, n_mels=40, n_mfcc=20, spectrum="magnitude", log_floor=1e-3),
+})
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """Where the clips are and how each is fitted to one length.
+
+    Args:
+        data_root: folder with training/<class>/** and, if present, validation/ and testing/.
+        clip_duration: seconds that the network sees.
+        index: file with one class name per line that fixes their order; "" for alphabetical order.
+        train_crop, eval_crop: where a longer clip is cut: "random" (training only), "energy" (the window with most energy),
+            "start", "centre" or "end". Shorter clips are padded with zeros at both ends (evaluation: centred).
+        cache_dir: folder of decoded clips; "" for <data_root>/../.kws_cache when writable, else the user's cache folder.
+        allow_bad_files: go on without unreadable files, saying how many.
+        audio_backend: "auto", "tensorflow_io" or "soundfile".
+    """
+
+    data_root: str = ""
+    clip_duration: float = 1.0
+    index: str = ""
+    train_crop: str = "random"
+    eval_crop: str = "energy"
+    cache_dir: str = ""
+    allow_bad_files: bool = False
+    audio_backend: str = "auto"
+
+    def __post_init__(self):
+        _require_range("data", "clip_duration", self.clip_duration, 0, 60, above=True)
+        _require_choice("data", "train_crop", self.train_crop, ("random", "energy", "start", "centre", "end"))
+        _require_choice("data", "eval_crop", self.eval_crop, ("energy", "start", "centre", "end"))
+        _require_choice("data", "audio_backend", self.audio_backend, ("auto", "tensorflow_io", "soundfile"))
+
+
+@dataclasses.dataclass(frozen=True)
+class AugmentConfig:
+    """Random changes to training clips, drawn per clip. Every probability 0 switches its change off.
+
+    Args:
+        shift_prob, shift_ms: time shift by up to +-shift_ms, zero fill.
+        noise_dir: folder of noise recordings; "" for none.
+        noise_prob: share of clips that get noise.
+        noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
+        noise_amplitude, noise_snr_db: low and high.
+        gain_prob, gain_db: level change drawn from U(gain_db).
+        silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude).
+        spec_prob: share of clips that get SpecAugment.
+        frequency_masks, frequency_mask_rows, time_masks, time_mask_frames: number and largest width; a width of -1 row means
+            the preset of the paper for the model's tau (0 for tau <= 1: off).
+    """
+
+    shift_prob: float = 0.8
+    shift_ms: float = 100.0
+    noise_dir: str = ""
+    noise_prob: float = 0.8
+    noise_mode: str = "amplitude"
+    noise_amplitude: tuple[float, ...] = (0.0, 0.1)
+    noise_snr_db: tuple[float, ...] = (-5.0, 30.0)
+    gain_prob: float = 0.0
+    gain_db: tuple[float, ...] = (-20.0, 6.0)
+    silence_label: str = "_silence_"
+    silence_amplitude: tuple[float, ...] = (0.0, 1.0)
+    spec_prob: float = 1.0
+    frequency_masks: int = 2
+    frequency_mask_rows: int = -1
+    time_masks: int = 2
+    time_mask_frames: int = 20
+
+    def __post_init__(self):
+        own = "augment"
+        for name in ("shift_prob", "noise_prob", "gain_prob", "spec_prob"):
+            _require_range(own, name, getattr(self, name), 0, 1)
+        _require_range(own, "shift_ms", self.shift_ms, 0)
+        _require_choice(own, "noise_mode", self.noise_mode, ("amplitude", "snr"))
+        _require_pair(own, "noise_amplitude", self.noise_amplitude, 0)
+        _require_pair(own, "silence_amplitude", self.silence_amplitude, 0)
+        _require_pair(own, "noise_snr_db", self.noise_snr_db)
+        _require_pair(own, "gain_db", self.gain_db)
+        for name in ("frequency_masks", "time_masks", "time_mask_frames"):
+            _require_range(own, name, getattr(self, name), 0)
+        _require_range(own, "frequency_mask_rows", self.frequency_mask_rows, -1)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelConfig:
+    """The network. Fields that a network does not use keep their defaults.
+
+    Args:
+        model: a name of kws_tf.models.MODELS.
+        tau: width factor of BC-ResNet, 0.625 to 8 in the paper; any that gives at least one channel.
+        ssn_groups: sub-bands of SubSpectralNormalization: "auto", a number that divides every stage's height, or "0" for BatchNorm.
+        padding: "causal" or "symmetric" padding of the temporal convolutions.
+        dropout: channel dropout rate of each block.
+    """
+
+    model: str = "bc_resnet"
+    tau: float = 1.0
+    ssn_groups: str = "auto"
+    padding: str = "causal"
+    dropout: float = 0.1
+
+    def __post_init__(self):
+        own = "model"
+        _require_range(own, "tau", self.tau, 0, 64, above=True)
+        _require(int(8 * self.tau) >= 1, f"{own}: tau={self.tau:g} gives no channel: int(8*tau) must be at least 1; use --tau=0.625 or more.")
+        _require(self.ssn_groups == "auto" or self.ssn_groups.isdigit(),
+                 f"{own}: ssn_groups must be 'auto', 0 or a positive number; received {self.ssn_groups!r}.")
+        _require_choice(own, "padding", self.padding, ("causal", "symmetric"))
+        _require(isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1,
+                 f"{own}: dropout must be at least 0 and below 1; received {self.dropout!r}. Set --dropout.")
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainConfig:
+    """The recipe. Defaults are the published recipe of BC-ResNet.
+
+    Args:
+        batch_size: clips per step. lr: peak learning rate. epochs: passes over the training split.
+        warmup_epochs: linear rise from 0 to lr. schedule: "cosine" (to 0 at the last step), "plateau" or "constant".
+        plateau_epochs, plateau_factor: schedule "plateau" multiplies the rate by the factor after so many epochs without a better monitor.
+        patience: stop after so many epochs without a better monitor; 0 never stops early.
+        momentum, weight_decay: SGD; the decay is added to the gradient of every weight, as PyTorch does.
+        label_smoothing: share of the target spread over all classes.
+        class_weights: "none" or "balanced" (inverse class frequency, mean 1).
+        monitor: validation metric that picks the best checkpoint: "accuracy", "balanced_accuracy" or "loss".
+        seed: of every random draw.
+        layout: "auto", "channels_last" or "batch_innermost" (about 1.7 times faster on CPUs; auto picks it there).
+    """
+
+    batch_size: int = 100
+    lr: float = 0.1
+    epochs: int = 200
+    warmup_epochs: float = 5.0
+    schedule: str = "cosine"
+    plateau_epochs: int = 5
+    plateau_factor: float = 0.5
+    patience: int = 0
+    momentum: float = 0.9
+    weight_decay: float = 1e-3
+    label_smoothing: float = 0.0
+    class_weights: str = "none"
+    monitor: str = "accuracy"
+    seed: int = 1
+    layout: str = "auto"
+
+    def __post_init__(self):
+        own = "training"
+        _require_range(own, "batch_size", self.batch_size, 1)
+        _require_range(own, "lr", self.lr, 0, above=True)
+        _require_range(own, "epochs", self.epochs, 1)
+        _require_range(own, "warmup_epochs", self.warmup_epochs, 0)
+        _require_choice(own, "schedule", self.schedule, ("cosine", "plateau", "constant"))
+        _require_range(own, "plateau_epochs", self.plateau_epochs, 1)
+        _require_range(own, "plateau_factor", self.plateau_factor, 0, 1, above=True)
+        _require_range(own, "patience", self.patience, 0)
+        _require(0 <= self.momentum < 1, f"{own}: momentum must be at least 0 and below 1; received {self.momentum!r}. Set --momentum.")
+        _require_range(own, "weight_decay", self.weight_decay, 0)
+        _require(0 <= self.label_smoothing < 1,
+                 f"{own}: label_smoothing must be at least 0 and below 1; received {self.label_smoothing!r}. Set --label_smoothing.")
+        _require_choice(own, "class_weights", self.class_weights, ("none", "balanced"))
+        _require_choice(own, "monitor", self.monitor, ("accuracy", "balanced_accuracy", "loss"))
+        _require_choice(own, "layout", self.layout, ("auto", "channels_last", "batch_innermost"))
+
+
+@dataclasses.dataclass(frozen=True)
+class RunConfig:
+    """Everything that one training run depends on; stored as config.json in its run folder."""
+
+    data: DataConfig = DataConfig()
+    features: FeatureConfig = FeatureConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+    @property
+    def clip_samples(self):
+        """Samples that the network sees: clip_duration at the feature sample rate."""
+        return round(self.data.clip_duration * self.features.sample_rate)
+
+    def __post_init__(self):
+        frames = self.features.n_frames(self.clip_samples)
+        _require(frames >= 1, f"data: clip_duration={self.data.clip_duration:g} s is shorter than one feature window of "
+                              f"{self.features.window_samples / self.features.sample_rate:g} s. Set --clip_duration.")
+
+
+def to_dict(config):
+    """A config dataclass as plain JSON types (tuples become lists)."""
+    return json.loads(json.dumps(dataclasses.asdict(config)))
+
+
+def from_dict(cls, values):
+    """The inverse of to_dict. Unknown or missing fields are refused by name (missing ones take their default).
+
+    Raises:
+        ConfigError: an unknown field, or a value that the dataclass refuses.
+    """
+    hints = typing.get_type_hints(cls)
+    unknown = sorted(set(values) - set(hints))
+    _require(not unknown, f"{cls.__name__}: unknown field {', '.join(unknown)}; known are {', '.join(hints)}.")
+    arguments = {}
+    for name, value in values.items():
+        if dataclasses.is_dataclass(hints[name]):
+            value = from_dict(hints[name], value)
+        elif isinstance(value, list):
+            value = tuple(value)
+        arguments[name] = value
+    return cls(**arguments)
