@@ -1,0 +1,38 @@
+# make demo   synthetic speech -> training -> int8 TFLite -> score, with pictures      (sets up .venv by itself)
+# make test   the whole test suite                                                      (sets up .venv by itself)
+# make bench  training speed against the same model in PyTorch                          (adds the extra `parity`)
+
+PYTHON ?= python3
+VENV   ?= .venv
+EXTRAS ?= train,synth,dev
+PYTEST_ARGS ?=
+
+PY := $(VENV)/bin/python
+
+.PHONY: demo test bench lint clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.installed-$(EXTRAS)
+	$(PY) tools/demo.py
+
+test: $(VENV)/.installed-$(EXTRAS)
+	$(PY) -m pytest $(PYTEST_ARGS)
+
+bench: EXTRAS := train,synth,dev,parity
+bench:
+	$(MAKE) $(VENV)/.installed-$(EXTRAS) EXTRAS=$(EXTRAS)
+	$(PY) tools/bench_train.py
+
+lint: $(VENV)/.installed-$(EXTRAS)
+	$(VENV)/bin/ruff check .
+
+# One stamp per set of extras: asking for another set, or a changed pyproject.toml, installs again.
+$(VENV)/.installed-$(EXTRAS): pyproject.toml
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	@echo "installing kws_tf[$(EXTRAS)] into $(VENV): about 700 MB of wheels, a minute or more"
+	$(PY) -m pip install --quiet --upgrade pip
+	$(PY) -m pip install --quiet --editable '.[$(EXTRAS)]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) runs build *.egg-info

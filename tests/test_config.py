@@ -1,0 +1,64 @@
+"""Configuration: validation with a named fix, JSON round trip, derived numbers."""
+
+import dataclasses
+
+import pytest
+
+from kws_tf import config
+from kws_tf.errors import ConfigError
+
+
+def test_round_trip_through_json_types():
+    run = config.RunConfig(
+        data=config.DataConfig(clip_duration=1.5),
+        augment=config.AugmentConfig(noise_snr_db=(0.0, 12.5)),
+        model=config.ModelConfig(tau=2.0, ssn_groups="0"),
+    )
+    assert config.from_dict(config.RunConfig, config.to_dict(run)) == run
+
+
+def test_unknown_field_is_named():
+    values = config.to_dict(config.TrainConfig()) | {"learning_rate": 0.1}
+    with pytest.raises(ConfigError, match="unknown field learning_rate; known are batch_size, lr"):
+        config.from_dict(config.TrainConfig, values)
+
+
+@pytest.mark.parametrize(
+    ("cls", "values", "message"),
+    [
+        (config.ModelConfig, {"tau": 0}, r"tau must be above 0 and at most 64; received 0\. Set --tau"),
+        (config.ModelConfig, {"tau": 0.1}, "gives no channel"),
+        (config.ModelConfig, {"ssn_groups": "five"}, "ssn_groups must be 'auto', 0 or a positive number"),
+        (config.ModelConfig, {"dropout": 1.0}, "below 1; received 1.0. Set --dropout"),
+        (config.TrainConfig, {"lr": float("nan")}, "lr must be above 0; received nan"),
+        (config.TrainConfig, {"batch_size": True}, "batch_size must be at least 1; received True"),
+        (config.TrainConfig, {"monitor": "f1"}, "monitor must be one of"),
+        (config.FeatureConfig, {"kind": "mfcc"}, "n_mfcc must be between 1 and n_mels=40"),
+        (config.FeatureConfig, {"n_mfcc": 13}, "kind is 'logmel'"),
+        (config.FeatureConfig, {"sample_rate": 8000}, "sample_rate/2 = 4000 Hz"),
+        (config.FeatureConfig, {"window_samples": 640}, "fft_size must be at least window_samples=640; received 512"),
+        (config.AugmentConfig, {"noise_snr_db": (10.0, 0.0)}, "low <= high"),
+        (config.AugmentConfig, {"noise_amplitude": (-0.1, 0.1)}, "low >= 0"),
+        (config.DataConfig, {"clip_duration": 0}, "clip_duration must be above 0"),
+    ],
+)
+def test_bad_values_are_refused_with_a_fix(cls, values, message):
+    with pytest.raises(ConfigError, match=message):
+        cls(**values)
+
+
+def test_clip_shorter_than_a_window_is_refused():
+    with pytest.raises(ConfigError, match="shorter than one feature window of 0.03 s"):
+        config.RunConfig(data=config.DataConfig(clip_duration=0.02))
+
+
+def test_frames_are_counted_without_centring():
+    features = config.FeatureConfig()
+    assert [features.n_frames(n) for n in (0, 479, 480, 639, 640, 16000)] == [0, 0, 1, 1, 2, 98]
+    assert features.hop_ms == 10.0
+
+
+def test_presets_are_valid_and_frozen():
+    assert config.FEATURE_PRESETS["sparknet"].n_features == 32
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        config.FEATURE_PRESETS["bc_resnet"].n_mels = 80
