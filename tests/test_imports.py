@@ -6,16 +6,17 @@ import pathlib
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "kws_tf"
-FOUNDATION = {"errors", "config", "audio", "mel", "manifest"}
+FOUNDATION = {"errors", "config", "atomic_file", "audio", "mel", "manifest"}
 KERAS_STACK = {"dataset", "augment", "features", "layers", "models", "streaming", "training"}
 
 # component -> kws_tf components that it may import, besides itself
 ALLOWED = {
     "errors": set(),
     "config": {"errors"},
+    "atomic_file": set(),
     "audio": {"errors", "config"},
     "mel": {"errors", "config"},
-    "manifest": {"errors", "config"},
+    "manifest": {"errors", "config", "atomic_file"},
     "dataset": FOUNDATION,
     "augment": FOUNDATION,
     "features": FOUNDATION,

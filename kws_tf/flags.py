@@ -1,0 +1,224 @@
+"""Command-line flags: one per field of the configuration, grouped as the dataclasses are, and the frame of every entry point."""
+
+import dataclasses
+import functools
+import sys
+import typing
+
+from absl import app, flags, logging
+
+from kws_tf.config import FEATURE_PRESETS, RunConfig
+from kws_tf.errors import ConfigError, KwsError
+
+GROUPS = typing.get_type_hints(RunConfig)
+
+HELP = {
+    "data": {
+        "data_root": "Folder with training/<class>/**, validation/ and, if there is one, testing/.",
+        "clip_duration": "Length of the network's input in seconds; clips are padded or cut to it.",
+        "index": "Text file with one class name per line that fixes their order; empty for alphabetical order.",
+        "train_crop": "Where a longer training clip is cut: random, energy (window with most energy), start, centre, end.",
+        "eval_crop": "The same for validation and testing: energy, start, centre, end.",
+        "cache_dir": "Folder of the decoded-clip cache; empty for .kws_cache beside data_root, else the user's cache folder.",
+        "allow_bad_files": "Go on without unreadable clips and say how many, instead of stopping.",
+        "audio_backend": "Decoder: auto, tensorflow_io, soundfile.",
+    },
+    "features": {
+        "features": "Preset that the flags below override.",
+        "kind": "logmel or mfcc; --n_mfcc alone implies mfcc.",
+        "sample_rate": "Hz; clips are resampled to it. Window, hop and FFT of the preset keep their durations.",
+        "window_samples": "Analysis window in samples.",
+        "hop_samples": "Step between frames in samples.",
+        "fft_size": "FFT length in samples, at least the window.",
+        "n_mels": "Mel bands, the rows of the network's input.",
+        "n_mfcc": "DCT coefficients kept (MFCC).",
+        "low_hz": "Lower edge of the mel filterbank in Hz.",
+        "high_hz": "Upper edge of the mel filterbank in Hz.",
+        "spectrum": "power or magnitude.",
+        "log_floor": "Smallest mel value before the logarithm, in units of the spectrum.",
+    },
+    "augment": {
+        "shift_prob": "Share of training clips that are shifted in time.",
+        "shift_ms": "Largest shift in milliseconds, both ways; zero fill.",
+        "noise_dir": "Folder of background noise recordings; empty for no noise.",
+        "noise_prob": "Share of training clips that get background noise.",
+        "noise_mode": "amplitude (noise scaled by U(noise_amplitude)) or snr (signal-to-noise ratio U(noise_snr_db)).",
+        "noise_amplitude": "Low,high of the noise scale.",
+        "noise_snr_db": "Low,high of the signal-to-noise ratio in dB.",
+        "gain_prob": "Share of training clips whose level changes.",
+        "gain_db": "Low,high of the level change in dB.",
+        "silence_label": "Class whose training clips always get noise at U(silence_amplitude).",
+        "silence_amplitude": "Low,high of the noise scale of the silence class.",
+        "spec_prob": "Share of training clips that get SpecAugment.",
+        "frequency_masks": "SpecAugment: frequency masks per clip.",
+        "frequency_mask_rows": "SpecAugment: largest mask height in rows; -1 for the paper's value for tau (off up to tau 1).",
+        "time_masks": "SpecAugment: time masks per clip.",
+        "time_mask_frames": "SpecAugment: largest mask length in frames.",
+    },
+    "model": {
+        "model": "Network: a name of kws_tf.models.MODELS.",
+        "tau": "Width of BC-ResNet: 0.625, 1, 1.5, 2, 3, 6, 8 in the paper.",
+        "ssn_groups": "Sub-bands of SubSpectralNormalization: auto, a number that divides every stage's height, 0 for BatchNorm.",
+        "no_ssn": "BatchNorm instead of SubSpectralNormalization: the same as --ssn_groups=0.",
+        "padding": "Temporal convolutions: causal (for streaming) or symmetric (the paper's).",
+        "dropout": "Channel dropout rate of each block.",
+    },
+    "train": {
+        "batch_size": "Clips per step.",
+        "lr": "Peak learning rate.",
+        "epochs": "Passes over the training split.",
+        "warmup_epochs": "Epochs of linear rise of the learning rate from 0 to lr.",
+        "schedule": "After the warm-up: cosine (to 0 at the last step), plateau, constant.",
+        "plateau_epochs": "Schedule plateau: epochs without a better monitor before the rate falls.",
+        "plateau_factor": "Schedule plateau: factor of each fall.",
+        "patience": "Stop after so many epochs without a better monitor, warm-up not counted; 0 never stops early.",
+        "momentum": "SGD momentum.",
+        "weight_decay": "L2 decay added to the gradient of every weight, as PyTorch's SGD does.",
+        "label_smoothing": "Share of the target that is spread over all classes.",
+        "class_weights": "none, or balanced (inverse class frequency, mean 1 over the clips).",
+        "monitor": "Validation metric that picks the best checkpoint: accuracy, balanced_accuracy, loss.",
+        "seed": "Of every random draw.",
+        "layout": "Tensor layout in training: auto, channels_last, batch_innermost (about 1.7 times faster on CPUs).",
+    },
+}
+
+
+class _FloatListParser(flags.ArgumentParser):
+    """Comma-separated numbers, such as 0,0.1."""
+
+    syntactic_help = "comma-separated numbers"
+
+    def parse(self, argument):
+        if isinstance(argument, (tuple, list)):
+            return tuple(argument)
+        try:
+            return tuple(float(part) for part in argument.split(","))
+        except ValueError:
+            raise ValueError(f"expected comma-separated numbers, such as 0,0.1; received {argument!r}") from None
+
+    def flag_type(self):
+        return "comma-separated numbers"
+
+
+class _FloatListSerializer(flags.ArgumentSerializer):
+    def serialize(self, value):
+        return ",".join(f"{number:g}" for number in value)
+
+
+def define_config(flag_values=flags.FLAGS, groups=tuple(GROUPS)):
+    """Defines one flag per field of the named parts of RunConfig, with the dataclass defaults.
+
+    Features start from a preset (--features); their own flags have no default and override single fields of it.
+
+    Args:
+        flag_values: where to register; the global FLAGS unless a test brings its own.
+        groups: names of RunConfig fields: "data", "features", "augment", "model", "train".
+    """
+    for group in groups:
+        if group == "features":
+            flags.DEFINE_enum("features", "bc_resnet", sorted(FEATURE_PRESETS), HELP["features"]["features"],
+                              flag_values=flag_values, module_name=group)
+        if group == "model":
+            flags.DEFINE_boolean("no_ssn", False, HELP["model"]["no_ssn"], flag_values=flag_values, module_name=group)
+        hints = typing.get_type_hints(GROUPS[group])
+        for field in dataclasses.fields(GROUPS[group]):
+            default = None if group == "features" else field.default
+            _define_field(hints[field.name], field.name, default, HELP[group][field.name], flag_values, group)
+
+
+def _define_field(kind, name, default, text, flag_values, group):
+    place = {"flag_values": flag_values, "module_name": group}
+    scalar = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
+    if kind in scalar:
+        scalar[kind](name, default, text, **place)
+    else:
+        flags.DEFINE(_FloatListParser(), name, default, text, serializer=_FloatListSerializer(), **place)
+
+
+def run_config(flag_values=flags.FLAGS, base=None):
+    """The configuration that the flags describe.
+
+    Args:
+        flag_values: parsed flags, made by define_config.
+        base: configuration that flags override where they are given (command line or flagfile); default RunConfig().
+
+    Returns:
+        RunConfig.
+
+    Raises:
+        ConfigError: a value out of range, or flags that contradict each other.
+    """
+    base = RunConfig() if base is None else base
+    given = {name for name in flag_values if not flag_values[name].using_default_value}
+    values = {name: flag_values[name].value for name in given}
+    _refuse_contradictions(values)
+    if values.get("no_ssn"):
+        values["ssn_groups"] = "0"
+    parts = {}
+    for group, cls in GROUPS.items():
+        own = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
+        parts[group] = _features(values, own, base.features) if group == "features" else dataclasses.replace(getattr(base, group), **own)
+    return RunConfig(**parts)
+
+
+def _features(values, own, base):
+    """The preset, or `base`, with single fields overridden; at another sample rate the preset keeps its durations."""
+    base = FEATURE_PRESETS[values["features"]] if "features" in values else base
+    rate = own.get("sample_rate", base.sample_rate)
+    if rate != base.sample_rate and rate > 0:
+        scaled = {name: max(1, round(getattr(base, name) * rate / base.sample_rate)) for name in ("window_samples", "hop_samples")}
+        window = own.get("window_samples", scaled["window_samples"])
+        own = {**scaled, "fft_size": 1 << max(1, window - 1).bit_length(), "high_hz": min(base.high_hz, rate / 2), **own}
+    if own.get("n_mfcc") and "kind" not in own:
+        own["kind"] = "mfcc"
+    if own.get("kind") == "logmel" and "n_mfcc" not in own:
+        own["n_mfcc"] = 0
+    return dataclasses.replace(base, **own)
+
+
+def _refuse_contradictions(values):
+    if values.get("no_ssn") and values.get("ssn_groups", "0") != "0":
+        raise ConfigError(f"--no_ssn and --ssn_groups={values['ssn_groups']} contradict each other; give one of them.")
+    if values.get("schedule", "plateau") != "plateau":
+        for name in ("plateau_epochs", "plateau_factor"):
+            if name in values:
+                raise ConfigError(f"--{name} belongs to --schedule=plateau, but --schedule={values['schedule']} is given; remove one.")
+    for mode, other in (("amplitude", "noise_snr_db"), ("snr", "noise_amplitude")):
+        if values.get("noise_mode") == mode and other in values:
+            raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove one of them.")
+
+
+def run(main, define=None):
+    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1.
+
+    --help prints the docstring of the program and its flags by group.
+
+    Args:
+        main: takes argv without the flags and returns the exit status or None.
+        define: called with the global FLAGS before parsing, to define the program's flags; None if they exist already.
+    """
+    if define is not None:
+        define(flags.FLAGS)
+    flags.FLAGS.set_default("showprefixforinfo", False)
+    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+
+
+def _parse(argv):
+    if any(argument in ("--help", "-help", "-h", "-?", "--helpshort") for argument in argv[1:]):
+        groups = [name for name in flags.FLAGS.flags_by_module_dict() if not name.startswith("absl")]
+        text = [sys.modules["__main__"].__doc__ or "", *(flags.FLAGS.module_help(name) for name in groups)]
+        sys.stdout.write("\n".join(text) + "\n\n--flagfile=FILE reads flags from a file, one per line.\n")
+        sys.exit(0)
+    return app.parse_flags_with_usage(argv)
+
+
+def _guarded(main, argv):
+    try:
+        return main(argv)
+    except KwsError as error:
+        logging.flush()
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("interrupted\n")
+        return 130

@@ -1,0 +1,152 @@
+import dataclasses
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from absl import flags
+
+from kws_tf.config import FEATURE_PRESETS, RunConfig
+from kws_tf.errors import ConfigError
+from kws_tf.flags import GROUPS, HELP, define_config, run_config
+
+
+def parsed(*arguments):
+    flag_values = flags.FlagValues()
+    define_config(flag_values)
+    flag_values(["train", *arguments])
+    return flag_values
+
+
+def config(*arguments, base=None):
+    return run_config(parsed(*arguments), base)
+
+
+def test_no_flags_give_the_defaults_of_the_dataclasses():
+    assert config() == RunConfig()
+
+
+def test_every_field_has_a_flag_with_help():
+    flag_values = parsed()
+    for group, cls in GROUPS.items():
+        for field in dataclasses.fields(cls):
+            assert flag_values[field.name].help == HELP[group][field.name]
+    assert {name for texts in HELP.values() for name in texts} == set(flag_values)
+
+
+def test_the_command_of_the_users_notes():
+    made = config("--data_root", "DIR", "--n_mels", "80", "--clip_duration=1.4", "--lr=0.002", "--epochs=100", "--patience=7",
+                  "--batch_size=512", "--tau=2", "--label_smoothing=0.1")
+    assert (made.data.data_root, made.data.clip_duration) == ("DIR", 1.4)
+    assert made.features == dataclasses.replace(FEATURE_PRESETS["bc_resnet"], n_mels=80)
+    assert (made.train.lr, made.train.epochs, made.train.patience, made.train.batch_size) == (0.002, 100, 7, 512)
+    assert (made.model.tau, made.train.label_smoothing) == (2, 0.1)
+
+
+def test_pairs_are_comma_lists():
+    assert config("--noise_amplitude=0,0.3").augment.noise_amplitude == (0.0, 0.3)
+    with pytest.raises(flags.IllegalFlagValueError, match="expected comma-separated numbers"):
+        parsed("--noise_amplitude=loud")
+    with pytest.raises(ConfigError, match="noise_amplitude must be two numbers"):
+        config("--noise_amplitude=0.3")
+
+
+def test_preset_and_overrides():
+    made = config("--features=sparknet", "--n_mfcc=20")
+    assert made.features == dataclasses.replace(FEATURE_PRESETS["sparknet"], n_mfcc=20)
+
+
+def test_n_mfcc_alone_selects_mfcc():
+    assert config("--n_mfcc=20").features == dataclasses.replace(FEATURE_PRESETS["bc_resnet"], kind="mfcc", n_mfcc=20)
+
+
+def test_logmel_of_an_mfcc_preset():
+    assert config("--features=sparknet", "--kind=logmel").features.n_mfcc == 0
+
+
+def test_another_sample_rate_keeps_the_durations():
+    made = config("--sample_rate=8000").features
+    assert (made.window_samples, made.hop_samples, made.fft_size, made.high_hz) == (240, 80, 256, 4000)
+    assert config("--sample_rate=8000", "--window_samples=256").features.window_samples == 256
+    assert config("--sample_rate=16000").features == FEATURE_PRESETS["bc_resnet"]
+
+
+def test_no_ssn_is_batch_norm():
+    assert config("--no_ssn").model.ssn_groups == "0"
+    assert config("--no_ssn=false", "--ssn_groups=5").model.ssn_groups == "5"
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--no_ssn", "--ssn_groups=5"], "--no_ssn and --ssn_groups=5 contradict"),
+    (["--kind=logmel", "--n_mfcc=20"], "n_mfcc=20 is given, but kind is 'logmel'"),
+    (["--kind=mfcc"], "n_mfcc must be between 1 and n_mels=40"),
+    (["--schedule=cosine", "--plateau_epochs=3"], "--plateau_epochs belongs to --schedule=plateau"),
+    (["--noise_mode=snr", "--noise_amplitude=0,1"], "--noise_amplitude is not used by --noise_mode=snr"),
+    (["--noise_mode=amplitude", "--noise_snr_db=0,9"], "--noise_snr_db is not used by --noise_mode=amplitude"),
+    (["--tau=0"], "tau must be above 0"),
+    (["--sample_rate=-8000"], "sample_rate must be at least 4000"),
+    (["--clip_duration=0.02"], "clip_duration=0.02 s is shorter than one feature window"),
+])
+def test_contradictions_and_bad_values_are_named(arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        config(*arguments)
+
+
+def test_base_is_overridden_only_where_flags_are_given():
+    base = config("--lr=0.5", "--n_mfcc=20", "--sample_rate=8000", "--no_ssn")
+    assert config(base=base) == base
+    assert config("--lr=0.5", "--n_mfcc=20", "--sample_rate=8000", "--no_ssn", base=base) == base
+    assert config("--lr=0.4", base=base) == dataclasses.replace(base, train=dataclasses.replace(base.train, lr=0.4))
+
+
+@pytest.mark.parametrize("path", sorted((pathlib.Path(__file__).parents[1] / "flags").glob("*.cfg")), ids=lambda path: path.name)
+def test_flagfiles_parse_and_state_their_command(path):
+    from kws_tf import train
+
+    flag_values = flags.FlagValues()
+    train.define(flag_values)
+    flag_values(["train", f"--flagfile={path}"])
+    assert run_config(flag_values) != RunConfig()
+    header = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
+    assert all(line.startswith("#") for line in header)
+    assert f"python -m kws_tf.train --flagfile flags/{path.name}" in "".join(header)
+
+
+PROGRAM = """
+'''What the program does.'''
+from absl import flags
+from kws_tf.errors import ConfigError
+from kws_tf.flags import define_config, run, run_config
+def main(argv):
+    config = run_config()
+    if argv[1:]:
+        raise ConfigError("unexpected " + argv[1])
+    if config.train.seed == 7:
+        raise KeyboardInterrupt
+run(main, define_config)
+"""
+
+
+@pytest.mark.parametrize("arguments, status, stdout, stderr", [
+    ([], 0, "", ""),
+    (["junk"], 1, "", "error: unexpected junk\n"),
+    (["--tau=0"], 1, "", "error: model: tau must be above 0 and at most 64; received 0.0. Set --tau.\n"),
+    (["--seed=7"], 130, "", "interrupted\n"),
+])
+def test_an_error_of_the_house_is_one_line_and_status_1(tmp_path, arguments, status, stdout, stderr):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run([sys.executable, program, *arguments], capture_output=True, text=True, check=False,
+                          cwd=pathlib.Path(__file__).parents[1], env={"PYTHONPATH": "."})
+    assert (done.returncode, done.stdout, done.stderr) == (status, stdout, stderr)
+
+
+def test_help_lists_flags_by_group(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run([sys.executable, program, "--help"], capture_output=True, text=True, check=False,
+                          cwd=pathlib.Path(__file__).parents[1], env={"PYTHONPATH": "."})
+    assert done.returncode == 0
+    positions = [done.stdout.index(text) for text in ("What the program does.", "\ndata:", "--data_root", "\nfeatures:", "--n_mels",
+                                                      "\nmodel:", "--[no]no_ssn", "\ntrain:", "--lr:")]
+    assert positions == sorted(positions)
