@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "config": {"errors"},
     "atomic_file": set(),
+    "atomic_file": {"errors"},
     "audio": {"errors", "config"},
     "mel": {"errors", "config"},
     "manifest": {"errors", "config", "atomic_file"},
