@@ -100,7 +100,7 @@ FEATURE_PRESETS = types.MappingProxyType({
     "bc_resnet": FeatureConfig(),
     "bc_resnet_80": FeatureConfig(n_mels=80),
     "sparknet": FeatureConfig(kind="mfcc", window_samples=400, n_mels=32, n_mfcc=32),
-    "mlperf_tiny": FeatureConfig(kind="mfcc", hop_samples=320, n_mels=40, n_mfcc=10, low_hz=20.0, high_hz=4000.0),
+    "mlperf_tiny": FeatureConfig(kind="mfcc", hop_samples=320, n_mels=40, n_mfcc=10, low_hz=20.0, high_hz=4000.0, spectrum="magnitude"),
     "low_compute": FeatureConfig(kind="mfcc", hop_samples=480, n_mels=40, n_mfcc=20, spectrum="magnitude", log_floor=1e-3),
 })
 
