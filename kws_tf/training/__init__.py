@@ -1,0 +1,1 @@
+"""Training: one run folder, one loop, exact resume."""

@@ -1,0 +1,197 @@
+"""The training loop: epochs, validation, best weights, checkpoints, early stop, exact resume."""
+
+import dataclasses
+import math
+import time
+
+import keras
+import numpy as np
+from absl import logging
+from tqdm import tqdm
+
+from kws_tf import atomic_file
+from kws_tf.errors import TrainingError
+from kws_tf.training import checkpoint, metrics, plots, randomness
+from kws_tf.training.monitor import Monitor
+from kws_tf.training.optimizer import CoupledSGD
+from kws_tf.training.schedule import Schedule
+
+EVALUATION_BATCH = 128
+SECONDS_BETWEEN_PLOTS = 60
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """What a finished run achieved.
+
+    Args:
+        history: one dict per epoch, the columns of history.csv.
+        best_epoch: from 1. best: value of the monitored metric in that epoch.
+        stopped_early: whether patience ended the run.
+    """
+
+    history: list
+    best_epoch: int
+    best: float
+    stopped_early: bool
+
+
+def split_logits(network, split, config):
+    """Logits of every clip of a split, in its order, with the evaluation crop.
+
+    Args:
+        network: TrainingNetwork. split: kws_tf.dataset Split. config: RunConfig.
+
+    Returns:
+        float32 [clips, classes].
+    """
+    size = min(EVALUATION_BATCH, split.n_clips)
+    parts = []
+    for pcm, labels, _ in split.batches(size, config.clip_samples, config.data.eval_crop, seed=0, epoch=0, shuffle=False):
+        n = len(labels)
+        # The last batch is filled up, so that one compiled graph serves all.
+        filled = np.concatenate([pcm, np.zeros((size - n, pcm.shape[1]), pcm.dtype)]), np.zeros(size, np.int32)
+        parts.append(np.asarray(network.predict_on_batch(filled))[:n])
+    return np.concatenate(parts)
+
+
+class Loop:
+    """Trains a network in a run folder.
+
+    Every epoch ends with validation, the best weights if they are better, and a checkpoint that holds all there is to know: a
+    kill loses the epoch at work and nothing else, and the continued run equals the uninterrupted one (on one thread bit for bit).
+
+    Args:
+        network: TrainingNetwork. folder: RunFolder. config: RunConfig.
+        training, validation: Splits with the same classes.
+        n_classes: outputs of the network.
+        on_epoch: called with the history row of every finished epoch, or None.
+
+    Raises:
+        ConfigError: see Schedule.
+    """
+
+    def __init__(self, network, folder, config, training, validation, n_classes, on_epoch=None):
+        self.network, self.folder, self.config = network, folder, config
+        self.training, self.validation = training, validation
+        self.n_classes = n_classes
+        self.on_epoch = on_epoch
+        recipe = config.train
+        if recipe.batch_size > training.n_clips:
+            logging.warning("batch_size=%d is more than the %d training clips: every step takes all of them.",
+                            recipe.batch_size, training.n_clips)
+        self.batch_size = min(recipe.batch_size, training.n_clips)
+        self.steps = training.n_clips // self.batch_size
+        self.schedule = Schedule(recipe, self.steps)
+        self.monitor = Monitor(recipe.monitor, recipe.patience, recipe.warmup_epochs)
+        self.class_weights = metrics.class_weights(recipe.class_weights, training.labels, n_classes)
+        self.history = []
+        self.falls = 0
+        self._last_plot = time.monotonic()
+        network.compile(
+            CoupledSGD(float(recipe.lr), recipe.momentum, recipe.weight_decay),
+            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            # XLA makes depthwise convolutions about five times slower on CPUs.
+            jit_compile="auto" if keras.backend.backend() == "jax" else False)
+        network.optimizer.build(network.trainable_variables)
+
+    def resume(self):
+        """Continues from the checkpoint of the folder; without one, the run was ended in its first epoch and starts there.
+
+        Raises:
+            TrainingError: the checkpoint is damaged, belongs to another network or was trained on other clips.
+        """
+        if not self.folder.checkpoint_file.exists():
+            logging.info("%s: no epoch was finished; starting from the first.", self.folder.path)
+            return
+        state = checkpoint.restore(self.folder.checkpoint_file, self.network)
+        clips = {"training": self.training.n_clips, "validation": self.validation.n_clips}
+        if state["clips"] != clips:
+            raise TrainingError(f"{self.folder.path}: the run was trained on {state['clips']} clips, the dataset now has {clips}. "
+                                "Restore the dataset, or start another run with --run_dir.")
+        self.history, self.falls, self.monitor.state = state["history"], state["falls"], state["monitor"]
+        self.folder.write_history(self.history)
+        logging.info("%s: continuing after epoch %d.", self.folder.path, len(self.history))
+
+    def run(self):
+        """Trains to the last epoch or until patience ends; curves.png is drawn even when interrupted.
+
+        Returns:
+            Outcome.
+
+        Raises:
+            TrainingError: a loss is not finite. The checkpoint of the epoch before stays.
+        """
+        first, started = len(self.history), time.monotonic()
+        try:
+            while len(self.history) < self.config.train.epochs and not self.monitor.exhausted:
+                self._epoch(len(self.history), first, started)
+        finally:
+            self._draw_curves()
+        stopped = self.monitor.exhausted and len(self.history) < self.config.train.epochs
+        if stopped:
+            logging.info("stopped: no better validation %s for %d epochs.", self.monitor.metric, self.monitor.patience)
+        return Outcome(self.history, self.monitor.state["best_epoch"], self.monitor.state["best"], stopped)
+
+    def _epoch(self, epoch, first, started):
+        begun = time.monotonic()
+        n_epochs = self.config.train.epochs
+        randomness.reset_generators(self.network, self.config.train.seed, epoch)
+        loss, accuracy, rate = self._train(epoch)
+        result = metrics.scores(split_logits(self.network, self.validation, self.config), self.validation.labels)
+        if not math.isfinite(result["loss"]):
+            raise TrainingError(self._not_finite("validation loss", result["loss"], epoch, self.steps, rate))
+        row = {"epoch": epoch + 1, "lr": rate, "loss": loss, "accuracy": accuracy,
+               **{f"val_{name}": value for name, value in result.items()}, "seconds": round(time.monotonic() - begun, 2)}
+        self.history.append(row)
+        better = self.monitor.update(result)
+        self.falls += self.schedule.falls_after(self.monitor.stale)
+        self._store(better)
+        if self.on_epoch is not None:
+            self.on_epoch(row)
+        left = (time.monotonic() - started) / (epoch + 1 - first) * (n_epochs - epoch - 1)
+        logging.info("epoch %*d/%d  loss %.4f  accuracy %.4f | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.5f | %.1f s, %s left",
+                     len(str(n_epochs)), epoch + 1, n_epochs, loss, accuracy, result["loss"], result["accuracy"],
+                     result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"], tqdm.format_interval(left))
+
+    def _train(self, epoch):
+        """One pass over the training clips; returns mean loss, accuracy and the last learning rate."""
+        network, totals, rate = self.network, np.zeros(2), 0.0
+        eye = np.eye(self.n_classes, dtype=np.float32)
+        weighted = self.config.train.class_weights != "none"
+        batches = self.training.batches(self.batch_size, self.config.clip_samples, self.config.data.train_crop,
+                                        seed=self.config.train.seed, epoch=epoch, shuffle=True, drop_remainder=True)
+        bar = tqdm(batches, total=self.steps, desc=f"epoch {epoch + 1}/{self.config.train.epochs}", unit="step", leave=False, disable=None)
+        for step, (pcm, labels, _) in enumerate(bar):
+            rate = self.schedule.rate(epoch * self.steps + step, self.falls)
+            network.optimizer.learning_rate = rate
+            logs = network.train_on_batch((pcm, labels), eye[labels], self.class_weights[labels] if weighted else None, return_dict=True)
+            if not math.isfinite(logs["loss"]):
+                bar.close()
+                raise TrainingError(self._not_finite("loss", logs["loss"], epoch, step + 1, rate))
+            totals += logs["loss"], logs["accuracy"]
+            bar.set_postfix_str(f"loss {totals[0] / (step + 1):.4f}", refresh=False)
+        return float(totals[0] / self.steps), float(totals[1] / self.steps), rate
+
+    def _store(self, better):
+        """Best weights first, then the checkpoint: a kill between them repeats the epoch and writes the same weights again."""
+        if better:
+            with atomic_file.replacing(self.folder.best_weights_file) as temporary:
+                self.network.backbone.save_weights(temporary)
+        state = {"history": self.history, "falls": self.falls, "monitor": self.monitor.state,
+                 "clips": {"training": self.training.n_clips, "validation": self.validation.n_clips}}
+        checkpoint.save(self.folder.checkpoint_file, self.network, state)
+        self.folder.write_history(self.history)
+        if time.monotonic() - self._last_plot > SECONDS_BETWEEN_PLOTS:
+            self._draw_curves()
+
+    def _draw_curves(self):
+        self._last_plot = time.monotonic()
+        if self.history:
+            plots.draw_curves(self.history, self.folder.curves_file, self.folder.path.name, self.monitor.metric)
+
+    def _not_finite(self, what, value, epoch, step, rate):
+        kept = f"The checkpoint of epoch {epoch} is kept in {self.folder.checkpoint_file}." if epoch else "No epoch was finished."
+        return (f"{what} became {value} in epoch {epoch + 1}, step {step} of {self.steps}, at learning rate {rate:.3g}. Try a lower --lr, a "
+                f"longer --warmup_epochs or a larger --batch_size. {kept}")
