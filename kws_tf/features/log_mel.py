@@ -65,7 +65,7 @@ class LogMel(keras.layers.Layer):
 
     def log_mel(self, pcm):
         """[batch, samples] -> [batch, time, bands]."""
-        real, imaginary = ops.rfft(self._frames(pcm) * self._window, self.features.fft_size)
+        real, imaginary = ops.rfft(ops.multiply(self._frames(pcm), self._window), self.features.fft_size)
         spectrum = ops.square(real) + ops.square(imaginary)
         if self.features.spectrum == "magnitude":
             spectrum = ops.sqrt(spectrum)

@@ -1,0 +1,14 @@
+"""Random changes to training clips, drawn for every clip on its own: draw the parameters, then apply them.
+
+A draw is a dictionary of small tensors, one entry per clip. It can be recorded and replayed: apply has no randomness of its own.
+"""
+
+from kws_tf.augment.background_noise import BackgroundNoise
+from kws_tf.augment.gain import Gain
+from kws_tf.augment.noise_bank import NoiseBank
+from kws_tf.augment.spec_augment import SpecAugment, frequency_mask_rows
+from kws_tf.augment.synthetic_noise import synthetic_noise
+from kws_tf.augment.time_shift import TimeShift
+from kws_tf.augment.waveform_augment import WaveformAugment
+
+__all__ = ["BackgroundNoise", "Gain", "NoiseBank", "SpecAugment", "TimeShift", "WaveformAugment", "frequency_mask_rows", "synthetic_noise"]

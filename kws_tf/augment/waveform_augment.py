@@ -1,0 +1,101 @@
+"""WaveformAugment: everything that happens to PCM in training."""
+
+from absl import logging
+from keras import ops
+
+from kws_tf.augment.background_noise import BackgroundNoise
+from kws_tf.augment.gain import Gain
+from kws_tf.augment.noise_bank import NoiseBank
+from kws_tf.augment.random_draw import uniform
+from kws_tf.augment.synthetic_noise import synthetic_noise
+from kws_tf.augment.time_shift import TimeShift
+from kws_tf.errors import ConfigError
+
+SYNTHETIC_NOISE_S = 20.0
+LARGEST_SAMPLE = 32767 / 32768
+
+
+class WaveformAugment:
+    """Time shift, background noise, gain, in this order, then the limits of 16-bit PCM.
+
+    One coin per clip decides on shift and noise together: with equal probabilities a clip gets both or neither, as in the published
+    recipe of BC-ResNet. The gain comes last, on clip and noise alike, and has a coin of its own.
+    A change whose probability is 0 is left out of the graph and of the draws.
+
+    Without recordings only clips of the silence class get noise, and that is synthetic: white, pink and brown, the same in every run.
+
+    Args:
+        augment: AugmentConfig.
+        sample_rate: Hz.
+        clip_samples: length of the clips.
+        recordings: noise, arrays int16 [samples] at sample_rate; empty for none.
+        silence_index: label of the silence class, None if there is none.
+
+    Raises:
+        ConfigError: noise_dir is set but no recordings are passed, or a shift that is not shorter than the clip.
+
+    Example:
+        waveform = WaveformAugment(AugmentConfig(), 16000, 16000, recordings, silence_index=0)
+        draws = waveform.draw(batch_size, labels, keras.random.SeedGenerator(1))
+        pcm = waveform.apply(pcm, draws)             # [batch, 16000]
+    """
+
+    def __init__(self, augment, sample_rate, clip_samples, recordings=(), silence_index=None):
+        if augment.noise_dir and not recordings:
+            raise ConfigError(f"WaveformAugment: noise_dir is {augment.noise_dir!r}, but no noise recording was passed.")
+        noise_prob = augment.noise_prob if recordings else 0.0
+        self.shift = self.noise = self.gain = None
+        max_samples = round(augment.shift_ms * sample_rate / 1000)
+        if augment.shift_prob and max_samples:
+            self.shift = TimeShift(augment.shift_prob, max_samples, clip_samples)
+        if noise_prob or silence_index is not None:
+            if not recordings:
+                logging.info("No noise recordings (--noise_dir): clips of class %s get synthetic white, pink and brown noise, "
+                             "other clips none.", augment.silence_label)
+                recordings = synthetic_noise(sample_rate, SYNTHETIC_NOISE_S, seed=0)
+            self.noise = BackgroundNoise(augment, NoiseBank(recordings, clip_samples), noise_prob, silence_index)
+        if augment.gain_prob:
+            self.gain = Gain(augment.gain_prob, augment.gain_db)
+        self.clip_samples = clip_samples
+
+    @property
+    def enabled(self):
+        """Whether any change is made."""
+        return any((self.shift, self.noise, self.gain))
+
+    def draw(self, batch_size, labels, seed_generator):
+        """Draws for the clips of one batch.
+
+        Args:
+            batch_size: clips, an int or a scalar tensor.
+            labels: int32 [batch]; may be None without a silence class.
+            seed_generator: keras.random.SeedGenerator.
+
+        Returns:
+            Dictionary of tensors [batch]: shift_samples int32, noise_start int32, noise_amplitude float32, noise_snr_db float32,
+            gain_db float32, those that the configuration asks for.
+        """
+        draws = {}
+        coin = uniform((batch_size,), seed_generator)
+        if self.shift:
+            draws.update(self.shift.draw(coin, seed_generator))
+        if self.noise:
+            draws.update(self.noise.draw(coin, labels, seed_generator))
+        if self.gain:
+            draws.update(self.gain.draw(uniform((batch_size,), seed_generator), seed_generator))
+        return draws
+
+    def apply(self, pcm, draws):
+        """Applies draws to float PCM.
+
+        Args:
+            pcm: float32 [batch, clip_samples] in [-1, 1).
+            draws: as draw returns them.
+
+        Returns:
+            float32 [batch, clip_samples] in [-1, 1).
+        """
+        for change in (self.shift, self.noise, self.gain):
+            if change:
+                pcm = change.apply(pcm, draws)
+        return ops.clip(pcm, -1.0, LARGEST_SAMPLE)
