@@ -1,12 +1,11 @@
 """BC-ResNet: broadcasted residual learning for keyword spotting."""
 
-import random
-
 import keras
 from keras import layers, ops
 
 from kws_tf.errors import ConfigError
 from kws_tf.layers import FrequencyDepthwiseConv, SubSpectralNormalization, TemporalPadding
+from kws_tf.models.initialization import endless_seeds, torch_uniform
 
 STAGE_BLOCKS = (2, 2, 4, 4)
 STAGE_STRIDES = (1, 2, 2, 1)
@@ -14,6 +13,9 @@ STAGE_DILATIONS = (1, 2, 4, 8)
 PAPER_GROUPS = 5
 MOMENTUM, EPSILON = 0.9, 1e-5
 LAYOUT = "channels_last"
+
+# Fields of ModelConfig that this network uses.
+SETTINGS = ("tau", "ssn_groups", "padding", "dropout")
 
 
 def widths(tau):
@@ -58,27 +60,14 @@ def resolve_ssn_groups(rule, n_features):
     return (groups,) * len(heights)
 
 
-def _seeds(seed):
-    """Endless seeds, one per random object, all fixed by the first; None leaves the choice to Keras."""
-    draw = random.Random(seed)
-    while True:
-        yield None if seed is None else draw.randrange(2**31)
-
-
-def _uniform(fan_in, seed):
-    """PyTorch's default for convolutions and linear layers, U(-1/sqrt(fan_in), 1/sqrt(fan_in)): the recipe was tuned with it."""
-    limit = fan_in ** -0.5
-    return keras.initializers.RandomUniform(-limit, limit, seed=seed)
-
-
 def _pointwise(in_channels, channels, seed, name):
-    return layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_uniform(in_channels, seed), data_format=LAYOUT, name=name)
+    return layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=torch_uniform(in_channels, seed), data_format=LAYOUT, name=name)
 
 
 def _depthwise(kernel_size, dilation, seed, name):
     taps = kernel_size[0] * kernel_size[1]
     return layers.DepthwiseConv2D(kernel_size, dilation_rate=(dilation, 1), use_bias=False, data_format=LAYOUT,
-                                  depthwise_initializer=_uniform(taps, seed), name=name)
+                                  depthwise_initializer=torch_uniform(taps, seed), name=name)
 
 
 def _batch_norm(name):
@@ -128,11 +117,11 @@ class BCResBlock(layers.Layer):
         self.seed = seed
         self.transition = in_channels != channels or stride != 1
 
-        seeds = _seeds(seed)
+        seeds = endless_seeds(seed)
         if self.transition:
             self.transition_conv = _pointwise(in_channels, channels, next(seeds), "transition_conv")
             self.transition_norm = _batch_norm("transition_norm")
-        self.frequency_conv = FrequencyDepthwiseConv(3, stride, _uniform(3, next(seeds)), name="frequency_conv")
+        self.frequency_conv = FrequencyDepthwiseConv(3, stride, torch_uniform(3, next(seeds)), name="frequency_conv")
         if groups:
             self.frequency_norm = SubSpectralNormalization(groups, MOMENTUM, EPSILON, name="frequency_norm")
         else:
@@ -225,10 +214,10 @@ class BCResNet(keras.Model):
         self.seed = seed
         self.ssn_groups = resolve_ssn_groups(ssn_rule, n_features)
 
-        seeds = _seeds(seed)
+        seeds = endless_seeds(seed)
         stem, *stages, head = widths(tau)
         self.stem_padding = TemporalPadding(5, padding=padding, rows=2, name="stem_padding")
-        self.stem_conv = layers.Conv2D(stem, 5, strides=(1, 2), use_bias=False, kernel_initializer=_uniform(25, next(seeds)),
+        self.stem_conv = layers.Conv2D(stem, 5, strides=(1, 2), use_bias=False, kernel_initializer=torch_uniform(25, next(seeds)),
                                        data_format=LAYOUT, name="stem_conv")
         self.stem_norm = _batch_norm("stem_norm")
         self.blocks = []
@@ -245,8 +234,8 @@ class BCResNet(keras.Model):
         self.head_depthwise = _depthwise((5, head_rows), 1, next(seeds), "head_depthwise")
         self.head_pointwise = _pointwise(in_channels, head, next(seeds), "head_pointwise")
         self.head_norm = _batch_norm("head_norm")
-        self.classifier = layers.Dense(n_classes, kernel_initializer=_uniform(head, next(seeds)),
-                                       bias_initializer=_uniform(head, next(seeds)), name="classifier")
+        self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(head, next(seeds)),
+                                       bias_initializer=torch_uniform(head, next(seeds)), name="classifier")
 
     def build(self, input_shape):
         shape = tuple(input_shape)
