@@ -123,11 +123,11 @@ def define_config(flag_values=flags.FLAGS, groups=tuple(GROUPS)):
         hints = typing.get_type_hints(GROUPS[group])
         for field in dataclasses.fields(GROUPS[group]):
             default = None if group == "features" else field.default
-            _define_field(hints[field.name], field.name, default, HELP[group][field.name], flag_values, group)
+            place = {"flag_values": flag_values, "module_name": group}
+            _define_field(hints[field.name], field.name, default, HELP[group][field.name], **place)
 
 
-def _define_field(kind, name, default, text, flag_values, group):
-    place = {"flag_values": flag_values, "module_name": group}
+def _define_field(kind, name, default, text, **place):
     scalar = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
     if kind in scalar:
         scalar[kind](name, default, text, **place)

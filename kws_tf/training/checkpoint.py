@@ -14,7 +14,8 @@ _LOOP = "loop.json"
 def _named_variables(model):
     """(key, variable) of every weight and optimiser variable; the position makes keys unique and fixes the order."""
     groups = {"weights": model.weights, "optimizer": model.optimizer.variables}
-    return [(f"{group}/{index}/{variable.path}", variable) for group, variables in groups.items() for index, variable in enumerate(variables)]
+    return [(f"{group}/{index}/{variable.path}", variable)
+            for group, variables in groups.items() for index, variable in enumerate(variables)]
 
 
 def save(path, model, loop):
@@ -49,7 +50,7 @@ def restore(path, model):
             arrays = {key: file[key] for key in file.files}
         loop = json.loads(arrays.pop(_LOOP).tobytes())
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise TrainingError(f"{path}: not a readable checkpoint ({error}). Delete its run folder, or start anew with --overwrite.") from error
+        raise TrainingError(f"{path}: not a readable checkpoint ({error}). Start the run anew with --overwrite.") from error
     variables = dict(_named_variables(model))
     shapes = {key: tuple(variable.shape) for key, variable in variables.items()}
     if shapes != {key: array.shape for key, array in arrays.items()}:

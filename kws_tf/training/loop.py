@@ -71,7 +71,7 @@ class Loop:
         ConfigError: see Schedule.
     """
 
-    def __init__(self, network, folder, config, training, validation, n_classes, on_epoch=None):
+    def __init__(self, network, folder, config, *, training, validation, n_classes, on_epoch=None):
         self.network, self.folder, self.config = network, folder, config
         self.training, self.validation = training, validation
         self.n_classes = n_classes
@@ -151,8 +151,8 @@ class Loop:
         if self.on_epoch is not None:
             self.on_epoch(row)
         left = (time.monotonic() - started) / (epoch + 1 - first) * (n_epochs - epoch - 1)
-        logging.info("epoch %*d/%d  loss %.4f  accuracy %.4f | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.5f | %.1f s, %s left",
-                     len(str(n_epochs)), epoch + 1, n_epochs, loss, accuracy, result["loss"], result["accuracy"],
+        logging.info("epoch %*d/%d  loss %.4f  accuracy %.4f | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, "
+                     "%s left", len(str(n_epochs)), epoch + 1, n_epochs, loss, accuracy, result["loss"], result["accuracy"],
                      result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"], tqdm.format_interval(left))
 
     def _train(self, epoch):
@@ -193,5 +193,5 @@ class Loop:
 
     def _not_finite(self, what, value, epoch, step, rate):
         kept = f"The checkpoint of epoch {epoch} is kept in {self.folder.checkpoint_file}." if epoch else "No epoch was finished."
-        return (f"{what} became {value} in epoch {epoch + 1}, step {step} of {self.steps}, at learning rate {rate:.3g}. Try a lower --lr, a "
-                f"longer --warmup_epochs or a larger --batch_size. {kept}")
+        return (f"{what} became {value} in epoch {epoch + 1}, step {step} of {self.steps}, at learning rate {rate:.3g}. Try a lower --lr, "
+                f"a longer --warmup_epochs or a larger --batch_size. {kept}")

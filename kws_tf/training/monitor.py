@@ -25,7 +25,11 @@ class Monitor:
         state = self.state
         value = values[self.metric]
         state["epoch"] += 1
-        better = math.isfinite(value) and (state["best"] is None or (value < state["best"] if self.metric == "loss" else value > state["best"]))
+        best = state["best"]
+        if best is None:
+            better = math.isfinite(value)
+        else:
+            better = value < best if self.metric == "loss" else value > best
         if better:
             state.update(best=value, best_epoch=state["epoch"], stale=0)
         elif state["epoch"] > self.free_epochs:

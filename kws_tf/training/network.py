@@ -26,8 +26,8 @@ class TrainingNetwork(keras.Model):
         [batch, classes], logits.
     """
 
-    def __init__(self, features, backbone, waveform_augment=None, spec_augment=None, forward=None, seed=0, name="training_network"):
-        super().__init__(name=name)
+    def __init__(self, features, backbone, *, waveform_augment=None, spec_augment=None, forward=None, seed=0):
+        super().__init__(name="training_network")
         self.features = features
         self.backbone = backbone
         self.seed_generator = keras.random.SeedGenerator(seed, name="augmentation")

@@ -1,0 +1,90 @@
+"""One training run from configuration to best weights: data set, network, loop."""
+
+import math
+
+import keras
+from absl import logging
+
+from kws_tf import augment, dataset, features, models
+from kws_tf.errors import DatasetError, TrainingError
+from kws_tf.training.loop import Loop
+from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
+
+
+def load_dataset(config):
+    """The clips of a run: training and validation, and testing if there is one.
+
+    Raises:
+        DatasetError: see dataset.load; or there is no validation split, which picks the best epoch.
+    """
+    clips = dataset.load(config.data, config.features.sample_rate)
+    if "validation" not in clips.splits:
+        raise DatasetError(f"{config.data.data_root}: the folder validation/ is missing. It picks the best epoch and ends the run; keep some "
+                           "clips of every class there, of speakers that are not in training.")
+    return clips
+
+
+def build_backbone(config, n_classes):
+    """The network of a run with freshly drawn weights, features [batch, time, frequency, 1] -> logits [batch, classes]."""
+    return models.build(config.model, config.features, n_classes, config.features.n_frames(config.clip_samples), config.train.seed)
+
+
+def build_network(config, classes):
+    """The trainable network of a run.
+
+    Args:
+        config: RunConfig. classes: names in the order of the outputs.
+
+    Returns:
+        TrainingNetwork.
+    """
+    backbone = build_backbone(config, len(classes))
+    layout = choose_layout(config.train.layout, backbone)
+    n_frames, n_features = config.features.n_frames(config.clip_samples), config.features.n_features
+    n_weights = sum(math.prod(variable.shape) for variable in backbone.trainable_weights)
+    logging.info("%s: %d trainable weights, input %d frames x %d features, %d classes, layout %s.",
+                 backbone.name, n_weights, n_frames, n_features, len(classes), layout)
+    return TrainingNetwork(
+        features.build(config.features, name="features"), backbone,
+        waveform_augment=_waveform_augment(config, classes),
+        spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
+        forward=training_forward(layout, backbone), seed=config.train.seed)
+
+
+def _waveform_augment(config, classes):
+    rate, silence = config.features.sample_rate, config.augment.silence_label
+    recordings = dataset.load_noise(config.augment.noise_dir, rate) if config.augment.noise_dir else ()
+    return augment.WaveformAugment(config.augment, rate, config.clip_samples, recordings,
+                                   silence_index=classes.index(silence) if silence in classes else None)
+
+
+def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
+    """Trains, or continues to train, the network of a configuration in a run folder.
+
+    Args:
+        config: RunConfig. folder: RunFolder.
+        resume: continue from the folder's checkpoint. overwrite: replace a run in the folder.
+        on_epoch: called with the history row of every finished epoch.
+
+    Returns:
+        (network, clips, outcome): the TrainingNetwork with the weights of the best epoch, the ClipDataset, the loop's Outcome.
+
+    Raises:
+        KwsError: whatever keeps the run from starting or from going on.
+    """
+    keras.utils.set_random_seed(config.train.seed)
+    clips = load_dataset(config)
+    if not resume:
+        folder.start(config, clips.classes, overwrite)
+    elif folder.labels() != tuple(clips.classes):
+        raise TrainingError(f"{folder.path}: the run was trained for {', '.join(folder.labels())}; the dataset now has the classes "
+                            f"{', '.join(clips.classes)}. Restore the dataset, or start another run with --run_dir.")
+    network = build_network(config, clips.classes)
+    loop = Loop(network, folder, config, training=clips.splits["training"], validation=clips.splits["validation"],
+                n_classes=len(clips.classes), on_epoch=on_epoch)
+    if resume:
+        loop.resume()
+        folder.write_config(config)
+    outcome = loop.run()
+    network.backbone.load_weights(folder.best_weights_file)
+    return network, clips, outcome

@@ -1,0 +1,210 @@
+import csv
+import dataclasses
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from kws_tf import features
+from kws_tf.config import DataConfig, RunConfig, TrainConfig
+from kws_tf.errors import ConfigError, TrainingError
+from kws_tf.training.loop import Loop, split_logits
+from kws_tf.training.network import TrainingNetwork
+from kws_tf.training.randomness import reset_generators
+from kws_tf.training.run_folder import RunFolder
+
+CONFIG = RunConfig(data=DataConfig(data_root="tones", clip_duration=0.2),
+                   train=TrainConfig(epochs=3, warmup_epochs=0, batch_size=16, lr=0.1, seed=3))
+TONES_HZ = (500, 1500, 4000)
+
+
+class Tones:
+    """A split in memory: tones in noise, the class is the pitch."""
+
+    def __init__(self, n_clips, seed, scale=1.0):
+        generator = np.random.default_rng(seed)
+        self.labels = np.arange(n_clips, dtype=np.int32) % len(TONES_HZ)
+        time_s = np.arange(CONFIG.clip_samples) / 16000
+        phase = generator.uniform(0, 6, (n_clips, 1))
+        pitch = np.take(TONES_HZ, self.labels)[:, None]
+        noise = generator.standard_normal((n_clips, CONFIG.clip_samples))
+        self.pcm = (2000 * scale * np.sin(2 * np.pi * pitch * time_s + phase) + 300 * noise).astype(np.int16)
+        self.n_clips = n_clips
+
+    def batches(self, batch_size, clip_samples, crop, *, seed, epoch, shuffle, drop_remainder=False):
+        assert clip_samples == self.pcm.shape[1]
+        order = np.random.default_rng((seed, epoch)).permutation(self.n_clips) if shuffle else np.arange(self.n_clips)
+        for start in range(0, self.n_clips, batch_size):
+            chosen = order[start:start + batch_size]
+            if len(chosen) == batch_size or not drop_remainder:
+                yield self.pcm[chosen], self.labels[chosen], chosen
+
+
+TRAINING, VALIDATION = Tones(52, 1), Tones(20, 2)
+
+
+def recipe(**values):
+    return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
+
+
+def make_loop(path, config=CONFIG, *, training=TRAINING, start=True, **keywords):
+    keras.utils.set_random_seed(config.train.seed)
+    n_frames = config.features.n_frames(config.clip_samples)
+    backbone = keras.Sequential([
+        keras.layers.Input((n_frames, 40, 1)),
+        keras.layers.Reshape((n_frames, 40), name="reshape"),
+        keras.layers.GlobalAveragePooling1D(name="mean"),
+        keras.layers.BatchNormalization(name="norm"),
+        keras.layers.Dropout(0.2, name="dropout"),
+        keras.layers.Dense(3, name="classifier")], name="backbone")
+    network = TrainingNetwork(features.build(config.features), backbone, seed=config.train.seed)
+    folder = RunFolder(path)
+    if start:
+        folder.start(config, ("low", "middle", "high"))
+    return Loop(network, folder, config, training=training, validation=VALIDATION, n_classes=3, **keywords)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One run from start to end that several tests look at."""
+    rows = []
+    loop = make_loop(tmp_path_factory.mktemp("run") / "whole", on_epoch=rows.append)
+    return loop, loop.run(), rows
+
+
+def weights(loop):
+    return [np.asarray(variable).copy() for variable in (*loop.network.weights, *loop.network.optimizer.variables)]
+
+
+def without_seconds(history):
+    return [{key: value for key, value in row.items() if key != "seconds"} for row in history]
+
+
+def test_a_run_learns_and_leaves_its_files(finished):
+    loop, outcome, rows = finished
+    assert outcome.history == rows and [row["epoch"] for row in rows] == [1, 2, 3]
+    assert outcome.best == max(row["val_accuracy"] for row in rows) > 0.6
+    assert rows[outcome.best_epoch - 1]["val_accuracy"] == outcome.best
+    assert rows[-1]["lr"] == pytest.approx(0, abs=1e-12)
+    assert not outcome.stopped_early
+    assert {path.name for path in loop.folder.path.iterdir()} == {
+        "config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints"}
+    with open(loop.folder.history_file, newline="", encoding="utf-8") as file:
+        stored = [{key: float(value) for key, value in row.items()} for row in csv.DictReader(file)]
+    assert stored == rows
+
+
+def test_best_weights_give_the_best_score(finished):
+    loop, outcome, _ = finished
+    fresh = make_loop(loop.folder.path, start=False)
+    fresh.network.backbone.load_weights(loop.folder.best_weights_file)
+    logits = split_logits(fresh.network, VALIDATION, CONFIG)
+    assert (logits.argmax(axis=1) == VALIDATION.labels).mean() == outcome.best
+
+
+def test_split_logits_are_those_of_every_clip_alone(finished, monkeypatch):
+    loop, _, _ = finished
+    monkeypatch.setattr("kws_tf.training.loop.EVALUATION_BATCH", 8)
+    logits = split_logits(loop.network, VALIDATION, CONFIG)
+    pcm = VALIDATION.pcm[:, :CONFIG.clip_samples].astype(np.float32) / 32768
+    expected = np.asarray(loop.network.backbone(loop.network.features(pcm)))
+    np.testing.assert_allclose(logits, expected, atol=1e-5)
+
+
+def test_an_interrupted_run_continues_exactly(finished, tmp_path):
+    whole, outcome, _ = finished
+
+    def stop_after_two(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_loop(tmp_path / "run", on_epoch=stop_after_two).run()
+    assert (tmp_path / "run" / "curves.png").exists()
+    resumed = make_loop(tmp_path / "run", start=False)
+    resumed.resume()
+    assert len(resumed.history) == 2
+    again = resumed.run()
+    assert without_seconds(again.history) == without_seconds(outcome.history)
+    assert (again.best, again.best_epoch) == (outcome.best, outcome.best_epoch)
+    for expected, got in zip(weights(whole), weights(resumed), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_resume_of_a_finished_run_trains_no_further(finished):
+    loop, outcome, _ = finished
+    again = make_loop(loop.folder.path, start=False)
+    again.resume()
+    assert again.run().history == outcome.history
+
+
+def test_resume_with_other_clips_is_refused(finished):
+    loop, _, _ = finished
+    other = make_loop(loop.folder.path, start=False, training=Tones(55, 1))
+    with pytest.raises(TrainingError, match=r"trained on .*52.* clips, the dataset now has .*55"):
+        other.resume()
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_reason(tmp_path):
+    loop = make_loop(tmp_path / "run", recipe(lr=1e20, batch_size=26))
+
+    def spoil(row):
+        loop.schedule.peak = 1e38
+
+    loop.on_epoch = spoil
+    loop.schedule.peak = 0.01
+    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch 2, step 2 of 2, at learning rate .*--lr.*checkpoint of epoch 1"):
+        loop.run()
+    resumed = make_loop(tmp_path / "run", recipe(lr=1e20, batch_size=26), start=False)
+    resumed.resume()
+    assert [row["epoch"] for row in resumed.history] == [1]
+    assert all(np.isfinite(value).all() for value in weights(resumed))
+
+
+def test_patience_ends_the_run(tmp_path):
+    loop = make_loop(tmp_path / "run", recipe(epochs=50, patience=2, lr=1e-9, schedule="constant", monitor="accuracy"))
+    outcome = loop.run()
+    assert outcome.stopped_early and len(outcome.history) == outcome.best_epoch + 2
+
+
+def test_plateau_lowers_the_rate(tmp_path):
+    loop = make_loop(tmp_path / "run", recipe(epochs=4, lr=1e-9, schedule="plateau", plateau_epochs=1, plateau_factor=0.5))
+    rates = [row["lr"] for row in loop.run().history]
+    assert rates[0] == 1e-9 and rates[-1] < rates[0]
+    assert all(math.log2(1e-9 / rate) == pytest.approx(round(math.log2(1e-9 / rate))) for rate in rates)
+
+
+def test_a_batch_above_the_split_takes_all_clips(tmp_path):
+    loop = make_loop(tmp_path / "run", recipe(batch_size=512))
+    assert (loop.batch_size, loop.steps) == (52, 1)
+
+
+def test_class_weights_and_label_smoothing_reach_the_loss(tmp_path):
+    class Uneven(Tones):
+        def __init__(self):
+            super().__init__(40, 1)
+            keep = np.r_[0:9, 9:40:3]
+            self.pcm, self.labels, self.n_clips = self.pcm[keep], self.labels[keep], len(keep)
+
+    losses = {}
+    for name, values in {"plain": {}, "balanced": {"class_weights": "balanced"}, "smooth": {"label_smoothing": 0.2}}.items():
+        loop = make_loop(tmp_path / name, recipe(batch_size=64, **values), training=Uneven())
+        reset_generators(loop.network, 1, 0)
+        logits = np.asarray(loop.network((loop.training.pcm, loop.training.labels), training=True), np.float64)
+        reset_generators(loop.network, 1, 0)
+        logs = loop.network.train_on_batch((loop.training.pcm, loop.training.labels), np.eye(3)[loop.training.labels],
+                                           loop.class_weights[loop.training.labels], return_dict=True)
+        losses[name] = logs["loss"]
+        log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+        target = np.eye(3)[loop.training.labels]
+        if name == "smooth":
+            target = 0.8 * target + 0.2 / 3
+        weight = loop.class_weights[loop.training.labels]
+        assert losses[name] == pytest.approx(-(weight * (target * log_p).sum(axis=1)).mean(), rel=1e-5)
+    assert losses["plain"] != pytest.approx(losses["balanced"], rel=1e-3)
+
+
+def test_a_warm_up_longer_than_the_run_is_refused(tmp_path):
+    with pytest.raises(ConfigError, match="does not end within 3 epochs"):
+        make_loop(tmp_path / "run", recipe(warmup_epochs=5.0))
