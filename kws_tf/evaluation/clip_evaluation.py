@@ -1,0 +1,100 @@
+"""Accuracy of an exported file on a split of a folder dataset."""
+
+import pathlib
+
+import numpy as np
+
+from kws_tf import dataset
+from kws_tf.errors import DatasetError
+from kws_tf.evaluation import classification
+from kws_tf.evaluation.comparison import compare
+from kws_tf.evaluation.scoring import score
+from kws_tf.runtime import model_file
+
+
+def evaluate_model(model_path, data, split="testing", *, compare_with=None, workers=None, progress=True, **options):
+    """Scores every clip of a split with the very file that ships.
+
+    Clip length, crop and sample rate are those of the model's manifest.
+
+    Args:
+        model_path: a .tflite file or its export folder.
+        data: DataConfig; where the clips are, their cache and decoder.
+        split: "training", "validation" or "testing".
+        compare_with: a second model, scored on the same clips; adds "comparison".
+        workers: threads; None takes one per processor.
+        progress: whether to show bars.
+        options: interpreter and kernels, see runtime.load_model.
+
+    Returns:
+        dict of JSON values: model (file, model_id, profile), data_root, split, the figures of classification.report and, with
+        compare_with, other and comparison (see comparison.compare).
+
+    Raises:
+        ModelFileError: a model file cannot be used.
+        DatasetError: the split is absent, or its classes are not those of the model.
+
+    Example:
+        >>> evaluate_model("runs/pi/export/features", DataConfig(data_root="clips"), "testing")["accuracy"]
+        0.9624
+    """
+    manifest, _ = model_file.read(model_path)
+    other_manifest = _check_comparable(manifest, model_path, compare_with)
+    clips, labels = load_split(data, split, manifest, progress)
+
+    def read(fitted_for):
+        return lambda indices: clips.fit(indices, fitted_for.clip_samples, fitted_for.crop, None)
+
+    logits = score(model_path, read(manifest), clips.n_clips, workers=workers, progress=progress, title=split, **options)
+    report = {
+        "model": _identity(model_path, manifest),
+        "data_root": str(data.data_root),
+        "split": split,
+        **classification.report(labels, logits, manifest.labels),
+    }
+    if compare_with is not None:
+        others = score(compare_with, read(other_manifest), clips.n_clips, workers=workers, progress=progress, title="other model", **options)
+        report["other"] = {**_identity(compare_with, other_manifest), **classification.report(labels, others, manifest.labels)}
+        report["comparison"] = compare(labels, logits, others)
+    return report
+
+
+def load_split(data, split, manifest, progress=True):
+    """The clips of one split, with the labels renumbered to the order of the model.
+
+    Args:
+        data: DataConfig. split: its name. manifest: of the model.
+
+    Returns:
+        dataset Split, int32 [clips].
+
+    Raises:
+        DatasetError: the split is absent, or the dataset has a class that the model does not know.
+    """
+    found = dataset.load(data, manifest.sample_rate, splits=(split,), progress=progress)
+    if split not in found.splits:
+        raise DatasetError(f"{data.data_root}: there is no {split}/ folder. Give --split one of the splits that it has, or add clips.")
+    position = {label: index for index, label in enumerate(manifest.labels)}
+    clips = found.splits[split]
+    used = [found.classes[index] for index in np.unique(clips.labels)]
+    unknown = [name for name in used if name not in position]
+    if unknown:
+        raise DatasetError(f"{data.data_root}: {split} has classes that the model does not know. It knows {', '.join(manifest.labels)}.",
+                           [f"{split}/{name}" for name in unknown])
+    renumbered = np.array([position.get(name, -1) for name in found.classes], np.int32)
+    return clips, renumbered[clips.labels]
+
+
+def _check_comparable(manifest, path, other_path):
+    if other_path is None:
+        return None
+    other, _ = model_file.read(other_path)
+    if (other.labels, other.sample_rate) != (manifest.labels, manifest.sample_rate):
+        raise DatasetError(f"{other_path} cannot be compared with {path}: labels {', '.join(other.labels)} at {other.sample_rate} Hz "
+                           f"against {', '.join(manifest.labels)} at {manifest.sample_rate} Hz.")
+    return other
+
+
+def _identity(path, manifest):
+    folder, _ = model_file.find(path)
+    return {"file": str(pathlib.Path(folder) / manifest.model_file), "model_id": manifest.model_id, "profile": manifest.profile}

@@ -1,0 +1,55 @@
+"""Scores the clips of a split with an exported file, in parallel."""
+
+import concurrent.futures
+import os
+import threading
+
+import numpy as np
+from tqdm import tqdm
+
+from kws_tf import runtime
+
+CHUNK_CLIPS = 16
+
+
+def score(model_path, clips, n_clips, *, workers=None, progress=True, title="scoring", **options):
+    """Logits of many clips by the runtime that users run.
+
+    Every thread opens an interpreter of its own; interpreters compute outside Python's lock, so threads run side by side.
+
+    Args:
+        model_path: a .tflite file or its export folder.
+        clips: function of an index array that returns int16 [indices, clip_samples].
+        n_clips: number of clips.
+        workers: threads; None takes one per processor.
+        progress: whether to show a bar. title: its text.
+        options: interpreter and kernels, see runtime.load_model.
+
+    Returns:
+        float32 [n_clips, classes].
+
+    Raises:
+        ModelFileError: the file cannot be used.
+    """
+    first = runtime.load_model(model_path, **options)
+    logits = np.zeros((n_clips, len(first.labels)), np.float32)
+    workers = min(workers or os.cpu_count() or 1, -(-n_clips // CHUNK_CLIPS)) or 1
+    idle, own = [first], threading.local()
+
+    def open_model():
+        try:
+            own.model = idle.pop()
+        except IndexError:
+            own.model = runtime.load_model(model_path, **options)
+
+    def run(indices):
+        for index, pcm in zip(indices, clips(indices), strict=True):
+            logits[index] = own.model.logits(pcm)
+        return len(indices)
+
+    chunks = [np.arange(start, min(start + CHUNK_CLIPS, n_clips)) for start in range(0, n_clips, CHUNK_CLIPS)]
+    with (concurrent.futures.ThreadPoolExecutor(workers, initializer=open_model) as pool,
+          tqdm(total=n_clips, desc=title, unit="clip", disable=not progress or None, leave=False) as bar):
+        for done in concurrent.futures.as_completed([pool.submit(run, chunk) for chunk in chunks]):
+            bar.update(done.result())
+    return logits

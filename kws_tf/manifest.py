@@ -1,0 +1,204 @@
+"""manifest.json: the contract between an exported model file and every program that runs it. No TensorFlow, no numpy."""
+
+import dataclasses
+import hashlib
+import json
+import math
+import pathlib
+import types
+import typing
+
+from kws_tf.config import FeatureConfig, from_dict, to_dict
+from kws_tf.errors import ConfigError, ModelFileError
+
+SCHEMA_VERSION = 1
+MANIFEST_FILE = "manifest.json"
+LARGEST_MANIFEST_BYTES = 4 << 20
+KINDS = ("clip", "streaming")
+INPUT_KINDS = ("features", "pcm")
+CROPS = ("energy", "start", "centre", "end")
+
+
+@dataclasses.dataclass(frozen=True)
+class TensorSpec:
+    """One tensor at the border of the graph, or one streaming state.
+
+    Args:
+        name: name in the model file.
+        shape: static, batch first.
+        dtype: numpy name: "int8", "uint8", "int16", "int32" or "float32".
+        scale, zero_point: real = scale * (stored - zero_point); scale 0 for a tensor that is not quantised.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class OperatorCount:
+    """How often one operator of one version occurs in the file, and the multiply-accumulates of all of them together."""
+
+    name: str
+    version: int
+    count: int
+    macs: int = 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Arena:
+    """Working memory measured by the allocator of TFLite Micro, and the version that measured it."""
+
+    n_bytes: int
+    tflm_version: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Manifest:
+    """What a model file is, how to feed it and what its answers mean.
+
+    Args:
+        model_file: file name beside the manifest. model_id: SHA-256 of its bytes, hexadecimal. model_bytes: its size.
+        kind: "clip" (one fixed length at once) or "streaming" (hop by hop, with states).
+        profile: name of the export profile, such as "float32", "features", "pi" or "tflm".
+        labels: class names in the order of the output.
+        sample_rate: Hz. clip_samples: samples that the network sees at once. crop: where a longer clip is cut.
+        features: front-end parameters. input_kind: "features" (the host computes them) or "pcm" (the graph does).
+        inputs, outputs: tensors of the file. states: streaming states, empty for a clip model.
+        operators: operators of the file. macs: multiply-accumulates of one inference. parameters: trained weights.
+        kws_tf_version: version that made the file. schema_version: layout of this manifest.
+        data_licence: licence note of the training data. metrics: figures of this very file by name, JSON values.
+        run: configuration of the training run, as RunConfig in JSON form; informative, a runtime never needs it.
+        arena: measured working memory, if measured. detector: settings of the detector, for streaming use.
+    """
+
+    model_file: str
+    model_id: str
+    model_bytes: int
+    kind: str
+    profile: str
+    labels: tuple[str, ...]
+    sample_rate: int
+    clip_samples: int
+    features: FeatureConfig
+    input_kind: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    operators: tuple[OperatorCount, ...]
+    macs: int
+    parameters: int
+    kws_tf_version: str
+    crop: str = "energy"
+    states: tuple[TensorSpec, ...] = ()
+    data_licence: str = ""
+    metrics: dict = dataclasses.field(default_factory=dict)
+    run: dict = dataclasses.field(default_factory=dict)
+    arena: Arena | None = None
+    detector: dict | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self):
+        _require_schema(self.schema_version)
+        plain = isinstance(self.model_file, str) and self.model_file not in ("", ".", "..") and not set("/\\\0") & set(self.model_file)
+        _require(plain, f"model_file must be a plain file name; received {self.model_file!r}.")
+        _require(len(self.model_id) == 64 and not set(self.model_id) - set("0123456789abcdef"),
+                 f"model_id must be a SHA-256 in 64 hexadecimal digits; received {self.model_id!r}.")
+        _require(self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}; received {self.kind!r}.")
+        _require(self.input_kind in INPUT_KINDS, f"input_kind must be one of {', '.join(INPUT_KINDS)}; received {self.input_kind!r}.")
+        _require(self.crop in CROPS, f"crop must be one of {', '.join(CROPS)}; received {self.crop!r}.")
+        _require(len(self.labels) >= 2 and len(set(self.labels)) == len(self.labels),
+                 f"labels must be at least two different names; received {self.labels!r}.")
+        _require(self.sample_rate == self.features.sample_rate,
+                 f"sample_rate {self.sample_rate} and the features' {self.features.sample_rate} differ.")
+        _require(self.model_bytes > 0 and self.clip_samples > 0 and self.inputs and self.outputs,
+                 "model_bytes and clip_samples must be positive, and inputs and outputs be listed.")
+
+
+def _require(condition, message):
+    if not condition:
+        raise ModelFileError(f"manifest: {message}")
+
+
+def _require_schema(version):
+    _require(version == SCHEMA_VERSION,
+             f"schema_version must be {SCHEMA_VERSION}; received {version!r}. Use the kws_tf version that made the model.")
+
+
+def model_id(content):
+    """SHA-256 of the bytes of a model file, in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def to_json(manifest):
+    """The manifest as JSON text, one field per line where it is short."""
+    return json.dumps(to_dict(manifest), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def from_json(text):
+    """Parses and checks a manifest.
+
+    Raises:
+        ModelFileError: not JSON, an unknown schema, a missing or unknown field, a value of the wrong type or out of range.
+    """
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ModelFileError(f"manifest: not a JSON text ({error}).") from error
+    _require(isinstance(values, dict), f"a JSON object is expected; received {type(values).__name__}.")
+    _require_schema(values.get("schema_version"))
+    return _decode(Manifest, values, "manifest")
+
+
+def read(folder):
+    """The manifest of an export folder.
+
+    Raises:
+        ModelFileError: manifest.json is missing, unreadable or wrong; the message names the file.
+    """
+    path = pathlib.Path(folder) / MANIFEST_FILE
+    try:
+        if not path.is_file():
+            raise ModelFileError(f"{path}: no manifest beside the model. Export the model again; a .tflite file alone is not trusted.")
+        if path.stat().st_size > LARGEST_MANIFEST_BYTES:
+            raise ModelFileError(f"{path}: {path.stat().st_size} bytes are too many for a manifest.")
+        return from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelFileError(f"{path}: cannot be read ({error}).") from error
+    except ModelFileError as error:
+        raise error if str(error).startswith(str(path)) else ModelFileError(f"{path}: {error}") from error
+
+
+def _decode(kind, value, where):
+    """JSON value -> the annotated type, with every type checked on the way."""
+    if dataclasses.is_dataclass(kind):
+        _require(isinstance(value, dict), f"{where} must be an object; received {value!r:.80}.")
+        if kind is FeatureConfig:
+            return _decode_features(value)
+        hints = typing.get_type_hints(kind)
+        unknown = sorted(set(value) - set(hints))
+        missing = [field.name for field in dataclasses.fields(kind) if field.name not in value
+                   and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+        _require(not unknown, f"{where} has the unknown field {', '.join(unknown)}.")
+        _require(not missing, f"{where} lacks {', '.join(missing)}.")
+        return kind(**{name: _decode(hints[name], entry, f"{where}.{name}") for name, entry in value.items()})
+    if typing.get_origin(kind) is tuple:
+        _require(isinstance(value, list), f"{where} must be a list; received {value!r:.80}.")
+        return tuple(_decode(typing.get_args(kind)[0], entry, f"{where}[{i}]") for i, entry in enumerate(value))
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _decode(typing.get_args(kind)[0], value, where)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    _require(isinstance(value, kind) and not (kind is int and isinstance(value, bool)) and not (kind is float and not math.isfinite(value)),
+             f"{where} must be {kind.__name__}; received {value!r:.80}.")
+    return value
+
+
+def _decode_features(value):
+    missing = [field.name for field in dataclasses.fields(FeatureConfig) if field.name not in value]
+    _require(not missing, f"features lacks {', '.join(missing)}.")
+    try:
+        return from_dict(FeatureConfig, value)
+    except (ConfigError, TypeError) as error:
+        raise ModelFileError(f"manifest: features: {error}") from error

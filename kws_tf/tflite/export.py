@@ -1,0 +1,98 @@
+"""Exports a trained network as a folder: model.tflite, manifest.json, labels.txt."""
+
+import importlib.metadata
+import math
+import pathlib
+
+from absl import logging
+
+from kws_tf import manifest as manifests
+from kws_tf.config import to_dict
+from kws_tf.errors import ConversionError
+from kws_tf.tflite import export_folder, operators
+from kws_tf.tflite.convert import convert_classifier
+
+MODEL_FILE = "model.tflite"
+LABELS_FILE = "labels.txt"
+PROFILE_DTYPES = {"float32": "float32", "features": "int8"}
+
+
+def export(model, run_config, classes, calibration_features, output_dir, *, profile="features", metrics=None, data_licence=""):
+    """Converts a network with features as input and writes its export folder.
+
+    Args:
+        model: built keras.Model, features [batch, time, frequency, 1] -> logits [batch, classes].
+        run_config: RunConfig of the training run.
+        classes: names in the order of the logits.
+        calibration_features: float32 [clips, time, frequency, 1] of training clips, see choose_clips; None is enough for float32.
+        output_dir: the folder; absent, empty, or an earlier export.
+        profile: "features" (int8) or "float32".
+        metrics: figures to store in the manifest, name -> JSON value.
+        data_licence: licence note of the training data.
+
+    Returns:
+        Path of the model file.
+
+    Raises:
+        ConversionError: the conversion fails, the logits do not fit the classes, or the folder is not an export of this project.
+            Nothing is written then.
+
+    Example:
+        >>> export(backbone, config, classes, features[choose_clips(labels, 200, seed=1)], "runs/pi/export/features")
+    """
+    if profile not in PROFILE_DTYPES:
+        raise ConversionError(f"profile must be one of {', '.join(PROFILE_DTYPES)}; received {profile!r}. Set --profile.")
+    export_folder.check(output_dir, MODEL_FILE)
+    features = run_config.features
+    shape = (features.n_frames(run_config.clip_samples), features.n_features, 1)
+    content = convert_classifier(model, calibration_features, PROFILE_DTYPES[profile], shape)
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    manifest = describe(content, run_config, classes, profile=profile, input_kind="features", parameters=parameters,
+                        metrics=metrics, data_licence=data_licence)
+    if manifest.outputs[0].shape != (1, len(classes)):
+        raise ConversionError(f"{model.name}: the output is {list(manifest.outputs[0].shape)}, but there are {len(classes)} classes.")
+    write(output_dir, content, manifest)
+    logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", pathlib.Path(output_dir) / MODEL_FILE, len(content),
+                 sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, parameters)
+    return pathlib.Path(output_dir) / MODEL_FILE
+
+
+def describe(content, run_config, classes, *, profile, input_kind, parameters, metrics=None, data_licence="", model_file=MODEL_FILE,
+             **more):
+    """The manifest of a clip model, with everything that the file itself can tell read from the file.
+
+    Args:
+        content: bytes of the model file.
+        run_config, classes, profile, metrics, data_licence: see export.
+        input_kind: "features" or "pcm".
+        parameters: trained weights.
+        model_file: its name in the folder.
+        more: other fields of Manifest, such as arena.
+
+    Returns:
+        Manifest.
+    """
+    inputs, outputs = operators.borders(content)
+    counts = operators.count(content)
+    return manifests.Manifest(
+        model_file=model_file, model_id=manifests.model_id(content), model_bytes=len(content), kind="clip", profile=profile,
+        labels=tuple(classes), sample_rate=run_config.features.sample_rate, clip_samples=run_config.clip_samples,
+        crop=run_config.data.eval_crop, features=run_config.features, input_kind=input_kind, inputs=inputs, outputs=outputs,
+        operators=counts, macs=sum(operator.macs for operator in counts), parameters=parameters,
+        kws_tf_version=importlib.metadata.version("kws_tf"), data_licence=data_licence, metrics=dict(metrics or {}),
+        run=to_dict(run_config), **more)
+
+
+def write(folder, content, manifest, more_files=None):
+    """Writes model, manifest and labels as one folder, atomically.
+
+    Args:
+        folder: see export_folder.write.
+        content: bytes of the model file. manifest: its Manifest.
+        more_files: name -> bytes of further files, such as a report.
+    """
+    files = {manifest.model_file: content,
+             manifests.MANIFEST_FILE: manifests.to_json(manifest).encode("utf-8"),
+             LABELS_FILE: "".join(f"{label}\n" for label in manifest.labels).encode("utf-8"),
+             **(more_files or {})}
+    export_folder.write(folder, files, manifest.model_file)

@@ -1,0 +1,117 @@
+"""Writes an export folder as a whole: the previous one, or the new one, never a mixture."""
+
+import ctypes
+import errno
+import os
+import pathlib
+import shutil
+
+from kws_tf import manifest as manifests
+from kws_tf.errors import ConversionError, ModelFileError
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def check(folder, model_file):
+    """Refuses a folder that an export would damage.
+
+    Args:
+        folder: where the export is to go; it may be absent.
+        model_file: name of the model file to be written.
+
+    Raises:
+        ConversionError: the folder belongs to another model file, or to something else.
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ConversionError(f"{folder}: is a file; an export needs a folder. Set --output to another path.")
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    try:
+        owner = manifests.read(folder).model_file
+    except ModelFileError as error:
+        raise ConversionError(f"{folder}: is not empty and holds no readable export ({error}) Choose an empty or new folder.") from error
+    if owner != model_file:
+        raise ConversionError(f"{folder}: its {manifests.MANIFEST_FILE} describes {owner}, not {model_file}. "
+                              "Keep each model file in a folder of its own.")
+
+
+def write(folder, files, model_file):
+    """Makes or replaces an export folder in one step.
+
+    The new folder is completed beside the old one and takes its place by one rename (an exchange, if the old one exists).
+    Files of the old folder that the export does not know are carried over.
+
+    Args:
+        folder: absent, empty, or an earlier export of the same model file; its parents are made.
+        files: name -> bytes; the model file and manifest.json among them.
+        model_file: name of the model file.
+
+    Raises:
+        ConversionError: see check; or the disk refuses, which leaves the old folder as it was.
+    """
+    folder = pathlib.Path(folder).absolute()
+    check(folder, model_file)
+    staging = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(staging, ignore_errors=True)
+        staging.mkdir()
+        for name, content in files.items():
+            _write_flushed(staging / name, content)
+        if folder.exists():
+            for kept in folder.iterdir():
+                if kept.name not in files:
+                    _copy(kept, staging / kept.name)
+            _flush(staging)
+            _exchange(staging, folder)
+        else:
+            _flush(staging)
+            os.rename(staging, folder)
+        _flush(folder.parent)
+    except OSError as error:
+        raise ConversionError(f"{folder}: the export cannot be written ({error}).") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+
+
+def _copy(source, target):
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def _write_flushed(path, content):
+    with open(path, "xb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _flush(folder):
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _exchange(new, old):
+    """Swaps two folders by one system call where Linux offers it, else by two renames with a way back."""
+    renameat2 = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if renameat2 is not None:
+        if renameat2(_AT_FDCWD, os.fsencode(new), _AT_FDCWD, os.fsencode(old), ctypes.c_uint(_RENAME_EXCHANGE)) == 0:
+            return
+        code = ctypes.get_errno()
+        if code not in (errno.EINVAL, errno.ENOSYS):
+            raise OSError(code, os.strerror(code), str(old))
+    aside = old.with_name(f".{old.name}.{os.getpid()}.old")
+    os.rename(old, aside)
+    try:
+        os.rename(new, old)
+    except OSError:
+        os.rename(aside, old)
+        raise
+    os.rename(aside, new)
