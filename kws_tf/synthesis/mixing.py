@@ -1,0 +1,79 @@
+"""From an utterance to a clip: cut the silence around it, place it, and mix it with noise at a stated ratio and level."""
+
+import numpy as np
+
+from kws_tf.errors import AudioError
+
+
+def trim(speech, sample_rate, floor_db=-50.0, margin_ms=20.0):
+    """Cuts the silence before and after an utterance, keeping a margin so that soft ends stay whole.
+
+    Args:
+        speech: float [samples].
+        sample_rate: Hz.
+        floor_db: what is silent, relative to the peak of the utterance.
+        margin_ms: kept on both sides, as far as there is any.
+
+    Returns:
+        float [samples], at least one.
+
+    Raises:
+        AudioError: the utterance is silent throughout.
+    """
+    loudness = np.abs(speech)
+    peak = loudness.max(initial=0)
+    if peak == 0:
+        raise AudioError("mixing: the utterance to trim is silent throughout.")
+    audible = np.flatnonzero(loudness > peak * 10 ** (floor_db / 20))
+    margin = round(margin_ms * sample_rate / 1000)
+    return speech[max(0, audible[0] - margin):audible[-1] + 1 + margin]
+
+
+def place(speech, n_samples, position):
+    """Puts an utterance into a clip of zeros.
+
+    Args:
+        speech: float [samples].
+        n_samples: length of the clip.
+        position: 0 (at the start) to 1 (at the end).
+
+    Returns:
+        float [n_samples].
+
+    Raises:
+        AudioError: the utterance is longer than the clip; it would lose its end.
+    """
+    room = n_samples - len(speech)
+    if room < 0:
+        raise AudioError(f"mixing: an utterance of {len(speech)} samples does not fit into a clip of {n_samples}; speak faster.")
+    start = round(position * room)
+    return np.pad(speech, (start, room - start))
+
+
+def add_noise(speech, noise, snr_db):
+    """speech + g * noise, with g such that the mean power of the part that speaks is snr_db above that of the noise.
+
+    Args:
+        speech: float [samples], zero outside the utterance and not all zero. noise: float [samples].
+        snr_db: signal-to-noise ratio.
+
+    Returns:
+        float [samples].
+    """
+    spoken = np.flatnonzero(speech)
+    speech_power = np.sum(np.square(speech)) / (spoken[-1] + 1 - spoken[0])
+    gain = np.sqrt(speech_power / np.mean(np.square(noise))) * 10 ** (-snr_db / 20)
+    return speech + gain * noise
+
+
+def to_pcm(signal, peak_db):
+    """Scales a clip to a peak level and rounds it to 16 bits; nothing clips.
+
+    Args:
+        signal: float [samples], not all zero.
+        peak_db: level of the largest sample in dB relative to full scale, at most 0.
+
+    Returns:
+        int16 [samples].
+    """
+    return np.rint(signal * (32767 * 10 ** (peak_db / 20) / np.max(np.abs(signal)))).astype(np.int16)
