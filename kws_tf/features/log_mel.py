@@ -53,14 +53,15 @@ class LogMel(keras.layers.Layer):
         self._window = np.pad(window, (0, self.features.fft_size - window.size)).astype(np.float32)
         self._mel = mel.mel_matrix(self.features).astype(np.float32)
 
-    def build(self, input_shape):
-        self._check_shape(input_shape)
-        self.built = True
+    def __call__(self, pcm, *args, **kwargs):
+        # here and not in call: Keras rewrites errors that are raised there
+        self._check_shape(pcm.shape)
+        dtype = keras.backend.standardize_dtype(pcm.dtype)
+        if not keras.backend.is_float_dtype(dtype):
+            raise ConfigError(f"{type(self).__name__}: expected float PCM in [-1, 1); received {dtype}. Divide int16 PCM by 32768.")
+        return super().__call__(pcm, *args, **kwargs)
 
     def call(self, pcm):
-        self._check_shape(pcm.shape)
-        if not keras.backend.is_float_dtype(pcm.dtype):
-            raise ConfigError(f"{type(self).__name__}: expected float PCM in [-1, 1); received {pcm.dtype}. Divide int16 PCM by 32768.")
         return ops.expand_dims(self.log_mel(pcm), -1)
 
     def log_mel(self, pcm):
