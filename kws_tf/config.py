@@ -187,14 +187,17 @@ class AugmentConfig:
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
-    """The network. Fields that a network does not use keep their defaults.
+    """The network. Fields that a network does not use keep their defaults; kws_tf.models.build refuses them otherwise.
 
     Args:
         model: a name of kws_tf.models.MODELS.
         tau: width factor of BC-ResNet, 0.625 to 8 in the paper; any that gives at least one channel.
         ssn_groups: sub-bands of SubSpectralNormalization: "auto", a number that divides every stage's height, or "0" for BatchNorm.
         padding: "causal" or "symmetric" padding of the temporal convolutions.
-        dropout: channel dropout rate of each block.
+        dropout: channel dropout rate of each block of BC-ResNet.
+        channels: width of SparkNet, 4, 8, 16 or 32 in the paper, or of DS-CNN; 0 for the network's own: 16 and 64.
+        gate: SparkNet's gates at inference: "soft" or "hard".
+        gate_penalty: SparkNet's weight of the mean probability that a gate is open, beside the cross entropy in nats.
     """
 
     model: str = "bc_resnet"
@@ -202,6 +205,9 @@ class ModelConfig:
     ssn_groups: str = "auto"
     padding: str = "causal"
     dropout: float = 0.1
+    channels: int = 0
+    gate: str = "soft"
+    gate_penalty: float = 0.01
 
     def __post_init__(self):
         own = "model"
@@ -212,6 +218,9 @@ class ModelConfig:
         _require_choice(own, "padding", self.padding, ("causal", "symmetric"))
         _require(isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1,
                  f"{own}: dropout must be at least 0 and below 1; received {self.dropout!r}. Set --dropout.")
+        _require_range(own, "channels", self.channels, 0, 4096)
+        _require_choice(own, "gate", self.gate, ("soft", "hard"))
+        _require_range(own, "gate_penalty", self.gate_penalty, 0)
 
 
 @dataclasses.dataclass(frozen=True)

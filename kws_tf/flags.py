@@ -61,7 +61,10 @@ HELP = {
         "ssn_groups": "Sub-bands of SubSpectralNormalization: auto, a number that divides every stage's height, 0 for BatchNorm.",
         "no_ssn": "BatchNorm instead of SubSpectralNormalization: the same as --ssn_groups=0.",
         "padding": "Temporal convolutions: causal (for streaming) or symmetric (the paper's).",
-        "dropout": "Channel dropout rate of each block.",
+        "dropout": "Channel dropout rate of each block of BC-ResNet.",
+        "channels": "Width of SparkNet (4, 8, 16, 32 in the paper) or DS-CNN; 0 for the network's own, 16 and 64.",
+        "gate": "SparkNet's gates at inference: soft (the paper's) or hard (0 or 1).",
+        "gate_penalty": "SparkNet: weight in the loss of the mean probability that a gate is open.",
     },
     "train": {
         "batch_size": "Clips per step.",

@@ -8,6 +8,7 @@ from kws_tf.errors import ConfigError
 # Each is the module of that name in this folder, with build() and with SETTINGS, the fields of ModelConfig that it uses.
 MODELS = (
     "bc_resnet",
+    "sparknet",
 )
 
 
