@@ -12,11 +12,13 @@ class TemporalPadding(keras.layers.Layer):
 
     Every layer that mixes frames is a "valid" convolution with a TemporalPadding in front of it. A streaming network puts the
     last `state_frames` frames in the place of the padding; with `padding="causal"` a state of zeros is exactly this layer.
+    In front of a convolution with a stride, every stride-th of the kept frames is left, the first always among them.
 
     Args:
-        kernel_frames: taps of the convolution over time; odd for symmetric padding.
+        kernel_frames: taps of the convolution over time.
         dilation: frames between taps, default 1.
-        padding: "causal", all (kernel_frames - 1) * dilation frames before, or "symmetric", half before and half after.
+        padding: "causal", all (kernel_frames - 1) * dilation frames before, or "symmetric", half before and half after; of an odd
+            number the larger part after, as TensorFlow's "same" has it.
         rows: zero rows added at both ends of the frequency axis as well, default 0.
 
     Input shape:
@@ -26,7 +28,7 @@ class TemporalPadding(keras.layers.Layer):
         [batch, time + (kernel_frames - 1) * dilation, frequency + 2 * rows, channels]
 
     Raises:
-        ConfigError: an unknown padding, an even kernel with symmetric padding, or a number out of range.
+        ConfigError: an unknown padding, or a number out of range.
 
     Example:
         >>> TemporalPadding(kernel_frames=3, dilation=4)(features)       # [8, 101, 1, 16] -> [8, 109, 1, 16], 8 zero frames first
@@ -39,8 +41,6 @@ class TemporalPadding(keras.layers.Layer):
                 raise ConfigError(f"TemporalPadding: {name} must be a whole number, at least {low}; received {value!r}.")
         if padding not in ("causal", "symmetric"):
             raise ConfigError(f"TemporalPadding: padding must be 'causal' or 'symmetric'; received {padding!r}.")
-        if padding == "symmetric" and kernel_frames % 2 == 0:
-            raise ConfigError(f"TemporalPadding: symmetric padding needs an odd number of taps; received kernel_frames={kernel_frames}.")
         self.kernel_frames = kernel_frames
         self.dilation = dilation
         self.padding = padding
@@ -54,7 +54,7 @@ class TemporalPadding(keras.layers.Layer):
     @property
     def lookahead_frames(self):
         """Frames after the present one that reach its output: 0 when causal."""
-        return 0 if self.padding == "causal" else self.state_frames // 2
+        return 0 if self.padding == "causal" else (self.state_frames + 1) // 2
 
     def call(self, inputs):
         after = self.lookahead_frames
