@@ -31,7 +31,7 @@ class NoiseBank:
             if recording.dtype != np.int16 or recording.ndim != 1 or not recording.size:
                 raise ConfigError(f"NoiseBank: expected int16 PCM [samples], at least one sample; recording {number} is "
                                   f"{recording.dtype} {recording.shape}.")
-        recordings = [np.resize(recording, max(recording.size, clip_samples)) for recording in recordings]
+        recordings = [recording if recording.size >= clip_samples else np.resize(recording, clip_samples) for recording in recordings]
         lengths = np.array([recording.size for recording in recordings], np.int64)
         if lengths.sum() >= 2**31:
             raise ConfigError(f"NoiseBank: at most 2^31 samples of noise fit; received {lengths.sum()}. Use fewer files in --noise_dir.")

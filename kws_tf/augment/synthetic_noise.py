@@ -8,8 +8,8 @@ COLOURS = {"white": 0.0, "pink": 0.5, "brown": 1.0}
 def synthetic_noise(sample_rate, duration_s, seed):
     """White, pink and brown Gaussian noise, one recording of each.
 
-    Spectra fall with 0, 3 and 6 dB per octave above 20 Hz and are flat below. Each recording is scaled to a peak of full scale, as
-    an amplitude of 1 then means as loud as 16 bits allow.
+    Spectra fall with 0, 3 and 6 dB per octave above 20 Hz and are flat below, without a constant offset. Each recording is scaled
+    to a peak of full scale, so that an amplitude of 1 means as loud as 16 bits allow.
 
     Args:
         sample_rate: Hz.
@@ -24,6 +24,8 @@ def synthetic_noise(sample_rate, duration_s, seed):
     hz = np.maximum(np.fft.rfftfreq(n_samples, 1 / sample_rate), 20.0)
     recordings = []
     for exponent in COLOURS.values():
-        noise = np.fft.irfft(np.fft.rfft(rng.standard_normal(n_samples)) * hz**-exponent, n_samples)
+        spectrum = np.fft.rfft(rng.standard_normal(n_samples)) * hz**-exponent
+        spectrum[0] = 0
+        noise = np.fft.irfft(spectrum, n_samples)
         recordings.append(np.round(noise * (32767 / np.abs(noise).max())).astype(np.int16))
     return recordings
