@@ -74,6 +74,13 @@ def _batch_norm(name):
     return layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=name)
 
 
+def _follow(chain, shape):
+    """(layer, input shape, output shape) of layers that feed one another."""
+    for layer in chain:
+        before, shape = tuple(shape), tuple(layer.compute_output_shape(shape))
+        yield layer, before, shape
+
+
 @keras.saving.register_keras_serializable(package="kws_tf")
 class BCResBlock(layers.Layer):
     """Broadcasted residual block: features over frequency and time, plus features over time alone, broadcast to every row.
@@ -133,22 +140,20 @@ class BCResBlock(layers.Layer):
         self.dropout = layers.SpatialDropout2D(dropout, data_format=LAYOUT, seed=next(seeds), name="dropout")
 
     def build(self, input_shape):
-        batch, time, rows, channels = input_shape
-        if channels != self.in_channels:
+        if input_shape[-1] != self.in_channels:
             raise ConfigError(f"BCResBlock {self.name}: expected {self.in_channels} input channels; received shape {tuple(input_shape)}.")
-        shape = (batch, time, rows, self.channels)
-        if self.transition:
-            self.transition_conv.build(input_shape)
-            self.transition_norm.build(shape)
-        self.frequency_conv.build(shape)
-        shape = self.frequency_conv.compute_output_shape(shape)
-        self.frequency_norm.build(shape)
         # An average pooling rather than a mean: TFLite has an optimised integer kernel for it that keeps the scale.
-        self.frequency_mean = layers.AveragePooling2D((1, shape[2]), data_format=LAYOUT, name="frequency_mean")
-        pooled = (batch, time, 1, self.channels)
-        self.temporal_conv.build(self.temporal_padding.compute_output_shape(pooled))
-        for layer in (self.temporal_norm, self.pointwise_conv, self.dropout):
-            layer.build(pooled)
+        rows = self.compute_output_shape(input_shape)[2]
+        self.frequency_mean = layers.AveragePooling2D((1, rows), data_format=LAYOUT, name="frequency_mean")
+        for layer, before, _ in self.layer_shapes(input_shape):
+            layer.build(before)
+
+    def layer_shapes(self, input_shape):
+        """(layer, its input shape, its output shape) of every layer inside, in the order of computation; the sums are not layers."""
+        chain = [self.transition_conv, self.transition_norm] if self.transition else []
+        chain += [self.frequency_conv, self.frequency_norm, self.frequency_mean, self.temporal_padding, self.temporal_conv,
+                  self.temporal_norm, self.pointwise_conv, self.dropout]
+        return _follow(chain, input_shape)
 
     def call(self, inputs, training=None):
         x = inputs
@@ -225,7 +230,7 @@ class BCResNet(keras.Model):
         for stage, channels in enumerate(stages):
             for index in range(STAGE_BLOCKS[stage]):
                 self.blocks.append(BCResBlock(
-                    in_channels, channels, stride=STAGE_STRIDES[stage] if index == 0 else 1, dilation=2**stage,
+                    in_channels, channels, stride=STAGE_STRIDES[stage] if index == 0 else 1, dilation=STAGE_DILATIONS[stage],
                     groups=self.ssn_groups[stage], padding=padding, dropout=dropout, seed=next(seeds),
                     name=f"stage{stage}_block{index}"))
                 in_channels = channels
@@ -234,6 +239,7 @@ class BCResNet(keras.Model):
         self.head_depthwise = _depthwise((5, head_rows), 1, next(seeds), "head_depthwise")
         self.head_pointwise = _pointwise(in_channels, head, next(seeds), "head_pointwise")
         self.head_norm = _batch_norm("head_norm")
+        self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
         self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(head, next(seeds)),
                                        bias_initializer=torch_uniform(head, next(seeds)), name="classifier")
 
@@ -241,14 +247,30 @@ class BCResNet(keras.Model):
         shape = tuple(input_shape)
         if len(shape) != 4 or shape[2:] != (self.n_features, 1):
             raise ConfigError(f"BCResNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer in (self.stem_padding, self.stem_conv, self.stem_norm, *self.blocks,
-                      self.head_padding, self.head_depthwise, self.head_pointwise, self.head_norm):
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self.classifier.build((shape[0], shape[-1]))
+        for layer, before, _ in _follow(self._chain(), shape):
+            layer.build(before)
+
+    def _chain(self):
+        return [self.stem_padding, self.stem_conv, self.stem_norm, *self.blocks, self.head_padding, self.head_depthwise,
+                self.head_pointwise, self.head_norm, self.mean, self.classifier]
+
+    def layer_shapes(self, input_shape):
+        """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
+        for layer, before, after in _follow(self._chain(), input_shape):
+            if isinstance(layer, BCResBlock):
+                yield from layer.layer_shapes(before)
+            else:
+                yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(ops.mean(self.frame_embeddings(inputs, training=training), axis=1))
+        return self.classifier(self.mean(self._feature_map(inputs, training)))
+
+    def _feature_map(self, inputs, training):
+        x = ops.relu(self.stem_norm(self.stem_conv(self.stem_padding(inputs)), training=training))
+        for block in self.blocks:
+            x = block(x, training=training)
+        x = self.head_pointwise(self.head_depthwise(self.head_padding(x)))
+        return ops.relu(self.head_norm(x, training=training))
 
     def frame_embeddings(self, inputs, training=None):
         """The network up to the mean over time.
@@ -260,11 +282,7 @@ class BCResNet(keras.Model):
         Returns:
             [batch, time, channels of the head]; the logits are the classifier of its mean over time.
         """
-        x = ops.relu(self.stem_norm(self.stem_conv(self.stem_padding(inputs)), training=training))
-        for block in self.blocks:
-            x = block(x, training=training)
-        x = self.head_pointwise(self.head_depthwise(self.head_padding(x)))
-        return ops.mean(ops.relu(self.head_norm(x, training=training)), axis=2)
+        return ops.mean(self._feature_map(inputs, training), axis=2)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.n_classes)
