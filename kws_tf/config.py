@@ -115,7 +115,7 @@ class DataConfig:
         index: file with one class name per line that fixes their order; "" for alphabetical order.
         train_crop, eval_crop: where a longer clip is cut: "random" (training only), "energy" (the window with most energy),
             "start", "centre" or "end". Shorter clips are padded with zeros at both ends (evaluation: centred).
-        cache_dir: folder of decoded clips; "" for <data_root>/../.kws_cache when writable, else the user's cache folder.
+        cache_dir: folder of decoded clips; "" for the user's cache folder, $XDG_CACHE_HOME/kws_tf or ~/.cache/kws_tf.
         allow_bad_files: go on without unreadable files, saying how many.
         audio_backend: "auto", "tensorflow_io" or "soundfile".
     """
@@ -143,6 +143,7 @@ class AugmentConfig:
     Args:
         shift_prob, shift_ms: time shift by up to +-shift_ms, zero fill.
         noise_dir: folder of noise recordings; "" for none.
+        noise_fraction: share of each recording, from its start, that is used (the rest may be in silence clips or tests).
         noise_prob: share of clips that get noise.
         noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
         noise_amplitude, noise_snr_db: low and high.
@@ -156,6 +157,7 @@ class AugmentConfig:
     shift_prob: float = 0.8
     shift_ms: float = 100.0
     noise_dir: str = ""
+    noise_fraction: float = 1.0
     noise_prob: float = 0.8
     noise_mode: str = "amplitude"
     noise_amplitude: tuple[float, ...] = (0.0, 0.1)
@@ -174,6 +176,7 @@ class AugmentConfig:
         own = "augment"
         for name in ("shift_prob", "noise_prob", "gain_prob", "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
+        _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
         _require_choice(own, "noise_mode", self.noise_mode, ("amplitude", "snr"))
         _require_pair(own, "noise_amplitude", self.noise_amplitude, 0)

@@ -1,0 +1,59 @@
+"""Where a clip is cut or padded to the length that the network sees."""
+
+import numpy as np
+
+from kws_tf.errors import ConfigError
+
+CROPS = ("random", "energy", "start", "centre", "end")
+
+
+def start_range(lengths, clip_samples):
+    """Legal positions of the window in a clip: from min(0, d) to max(0, d) with d = length - clip_samples.
+
+    A negative position pads before the clip; every position keeps all of a shorter clip and fills the window from a longer one.
+
+    Args:
+        lengths: int [clips], samples.
+        clip_samples: length of the window.
+
+    Returns:
+        (first, last): int64 [clips], both inclusive.
+    """
+    spare = np.asarray(lengths, np.int64) - clip_samples
+    return np.minimum(spare, 0), np.maximum(spare, 0)
+
+
+def energy_start(pcm, clip_samples):
+    """Position of the window that holds the most energy of a clip that is longer than the window.
+
+    E(s) = sum over the window at s of (pcm - mean)^2. Many windows around a short word hold all of it, so the result is the middle of
+    the run of positions around the best one with E >= max E - 0.02 (max E - min E): the word is centred as well as its clip allows.
+
+    Args:
+        pcm: int16 [samples], at least clip_samples.
+        clip_samples: length of the window.
+
+    Returns:
+        int, 0 to samples - clip_samples.
+    """
+    signal = pcm.astype(np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(np.square(signal - signal.mean()))])
+    energy = sums[clip_samples:] - sums[:-clip_samples]
+    best = int(np.argmax(energy))
+    poor = np.flatnonzero(energy < energy[best] - 0.02 * (energy[best] - energy.min()))
+    i = int(np.searchsorted(poor, best))
+    first = poor[i - 1] + 1 if i > 0 else 0
+    last = poor[i] - 1 if i < len(poor) else len(energy) - 1
+    return int(first + last) // 2
+
+
+def fixed_starts(lengths, clip_samples, crop):
+    """Positions for the crops "start", "centre" and "end": int64 [clips]."""
+    first, last = start_range(lengths, clip_samples)
+    if crop == "start":
+        return np.zeros_like(first)
+    if crop == "end":
+        return first + last
+    if crop == "centre":
+        return (first + last) // 2
+    raise ConfigError(f"data: crop must be one of {', '.join(map(repr, CROPS))}; received {crop!r}.")

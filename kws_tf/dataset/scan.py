@@ -1,0 +1,134 @@
+"""What a folder data set holds: classes, clips and everything that is wrong with its layout."""
+
+import collections
+import os
+import pathlib
+import typing
+
+AUDIO_SUFFIXES = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
+                            ".rf64"))
+# Notes and transcripts that people keep beside their clips; they are counted and named in the log, not used.
+SIDECAR_SUFFIXES = frozenset((".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".lab", ".textgrid",
+                              ".srt", ".png", ".jpg", ".ini", ".db", ".log", ".py", ".sh", ".cfg", ".lnk"))
+
+
+class FoundFile(typing.NamedTuple):
+    """An audio file: path relative to the scanned root with "/", size in bytes, time of the last change in ns."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
+class Scan:
+    """Audio files below one folder, found recursively; links are followed, hidden files and folders ignored.
+
+    Args:
+        root: folder that the paths are relative to.
+        folder: the folder below root to look into; "" for root itself.
+
+    Attributes:
+        files: list of FoundFile, sorted by path.
+        problems: lines about files that are neither audio nor a known kind of note, and about broken links.
+        ignored: Counter of the suffixes of notes that were left out.
+    """
+
+    def __init__(self, root, folder=""):
+        self.files = []
+        self.problems = []
+        self.ignored = collections.Counter()
+        self._walk(os.fspath(root), folder, frozenset())
+        self.files.sort()
+
+    def _walk(self, root, folder, ancestors):
+        try:
+            status = os.stat(os.path.join(root, folder))
+            entries = sorted(os.scandir(os.path.join(root, folder)), key=lambda entry: entry.name)
+        except OSError as error:
+            self.problems.append(f"{folder or root}: the folder cannot be read: {error.strerror}.")
+            return
+        identity = (status.st_dev, status.st_ino)
+        if identity in ancestors:
+            self.problems.append(f"{folder}: the link leads back to a folder that contains it.")
+            return
+        for entry in entries:
+            if not entry.name.startswith("."):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if entry.is_dir():
+                    self._walk(root, path, ancestors | {identity})
+                else:
+                    self._add(entry, path)
+
+    def _add(self, entry, path):
+        suffix = os.path.splitext(entry.name)[1].lower()
+        if suffix in SIDECAR_SUFFIXES:
+            self.ignored[suffix] += 1
+            return
+        try:
+            status = entry.stat()
+        except OSError as error:
+            self.problems.append(f"{path}: {'a broken link' if entry.is_symlink() else 'cannot be read'}: {error.strerror}.")
+            return
+        if not entry.is_file():
+            self.problems.append(f"{path}: neither a file nor a folder.")
+        elif suffix not in AUDIO_SUFFIXES:
+            self.problems.append(f"{path}: the name ends in {suffix or 'nothing'}, which is no audio that can be read; expected .wav, .flac, .ogg, "
+                                 ".opus, .mp3 or the like. Convert it, for example with ffmpeg, or remove it.")
+        else:
+            self.files.append(FoundFile(path, status.st_size, status.st_mtime_ns))
+
+
+def subfolders(folder):
+    """Names of the folders in a folder, links included, hidden ones left out, sorted. Empty if the folder does not exist."""
+    path = pathlib.Path(folder)
+    return sorted(entry.name for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_dir()) if path.is_dir() else []
+
+
+class SplitScan:
+    """One split of a folder data set, <root>/<split>/<class>/**.
+
+    Args:
+        root: folder of the data set.
+        split: "training", "validation" or "testing".
+        classes: names that the split must have, all and no others. A folder of another name and a class without a folder or
+            without a clip are problems.
+        may_lack_classes: a class without clips is listed in `missing_classes` instead (for scoring a model on part of its classes).
+
+    Attributes:
+        files: list of FoundFile, sorted by path. labels: list of their class numbers.
+        problems, ignored: as in Scan. structural: lines about the layout; no flag lets a run go on with these.
+    """
+
+    def __init__(self, root, split, classes, may_lack_classes=False):
+        self.files = []
+        self.labels = []
+        self.problems = []
+        self.structural = []
+        self.missing_classes = []
+        self.ignored = collections.Counter()
+        found = subfolders(os.path.join(root, split))
+        for name in sorted(set(found) - set(classes)):
+            self.structural.append(f"{split}/{name}: no such class in training; the classes are {', '.join(classes)}.")
+        for label, name in enumerate(classes):
+            scan = Scan(root, f"{split}/{name}") if name in found else None
+            if scan is not None:
+                self._take(scan, label)
+            if scan is None or not scan.files:
+                self.missing_classes.append(name)
+                if not may_lack_classes:
+                    self.structural.append(f"{split}/{name}: " + ("no clips in this folder." if scan else "the folder of this class is missing."))
+        self._refuse_loose_clips(root, split)
+        order = sorted(range(len(self.files)), key=self.files.__getitem__)
+        self.files = [self.files[i] for i in order]
+        self.labels = [self.labels[i] for i in order]
+
+    def _take(self, scan, label):
+        self.files += scan.files
+        self.labels += [label] * len(scan.files)
+        self.problems += scan.problems
+        self.ignored += scan.ignored
+
+    def _refuse_loose_clips(self, root, split):
+        for entry in sorted(os.scandir(os.path.join(root, split)), key=lambda entry: entry.name):
+            if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir():
+                self.problems.append(f"{split}/{entry.name}: a clip outside the class folders. Move it to {split}/<class>/.")
