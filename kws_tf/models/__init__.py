@@ -9,6 +9,7 @@ from kws_tf.errors import ConfigError
 MODELS = (
     "bc_resnet",
     "sparknet",
+    "ds_cnn",
 )
 
 

@@ -6,6 +6,7 @@ from keras import layers, ops
 from kws_tf.errors import ConfigError
 from kws_tf.layers import SparseBinarization, TemporalPadding
 from kws_tf.models.initialization import endless_seeds, torch_uniform
+from kws_tf.models.layer_shapes import follow
 
 KERNEL_FRAMES = (11, 15, 19, 29)
 N_GATES = 32
@@ -73,13 +74,14 @@ class SparkNetBlock(layers.Layer):
         shape = tuple(input_shape)
         if len(shape) != 4 or shape[2:] != (1, self.in_channels):
             raise ConfigError(f"SparkNetBlock {self.name}: expected [batch, time, 1, {self.in_channels}]; received shape {shape}.")
-        output = (*shape[:3], self.channels)
-        self.temporal_conv.build(self.temporal_padding.compute_output_shape(shape))
-        self.pointwise_conv.build(shape)
-        self.norm.build(output)
+        for layer, before, _ in self.layer_shapes(shape):
+            layer.build(before)
+
+    def layer_shapes(self, input_shape):
+        """(layer, its input shape, its output shape) of every layer inside, in the order of computation; the sum is not a layer."""
+        yield from follow([self.temporal_padding, self.temporal_conv, self.pointwise_conv, self.norm], input_shape)
         if self.residual:
-            self.residual_conv.build(shape)
-            self.residual_norm.build(output)
+            yield from follow([self.residual_conv, self.residual_norm], input_shape)
 
     def call(self, inputs, training=None):
         x = self.pointwise_conv(self.temporal_conv(self.temporal_padding(inputs)))
@@ -156,6 +158,7 @@ class SparkNet(keras.Model):
                                        bias_initializer=torch_uniform(channels, next(seeds)), data_format=LAYOUT, name="gate_conv")
         self.gate_norm = _batch_norm(GATE_EPSILON, "gate_norm")
         self.gates = SparseBinarization(gate, penalty=gate_penalty, seed=next(seeds), name="gates")
+        self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
         self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(N_GATES, next(seeds)),
                                        bias_initializer=torch_uniform(N_GATES, next(seeds)), name="classifier")
 
@@ -163,14 +166,23 @@ class SparkNet(keras.Model):
         shape = tuple(input_shape)
         if len(shape) != 4 or shape[2:] != (self.n_features, 1):
             raise ConfigError(f"SparkNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        shape = (*shape[:2], 1, self.n_features)
-        for layer in (*self.blocks, self.gate_conv, self.gate_norm, self.gates):
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
-        self.classifier.build((shape[0], N_GATES))
+        for layer, before, _ in follow(self._chain(), (*shape[:2], 1, self.n_features)):
+            layer.build(before)
+
+    def _chain(self):
+        return [*self.blocks, self.gate_conv, self.gate_norm, self.gates, self.mean, self.classifier]
+
+    def layer_shapes(self, input_shape):
+        """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
+        batch, time, rows, _ = input_shape
+        for layer, before, after in follow(self._chain(), (batch, time, 1, rows)):
+            if isinstance(layer, SparkNetBlock):
+                yield from layer.layer_shapes(before)
+            else:
+                yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(ops.mean(self._gate_map(inputs, training), axis=(1, 2)))
+        return self.classifier(self.mean(self._gate_map(inputs, training)))
 
     def _gate_map(self, inputs, training):
         _, time, rows, _ = inputs.shape
