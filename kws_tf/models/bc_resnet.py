@@ -6,6 +6,7 @@ from keras import layers, ops
 from kws_tf.errors import ConfigError
 from kws_tf.layers import FrequencyDepthwiseConv, SubSpectralNormalization, TemporalPadding
 from kws_tf.models.initialization import endless_seeds, torch_uniform
+from kws_tf.models.layer_shapes import follow
 
 STAGE_BLOCKS = (2, 2, 4, 4)
 STAGE_STRIDES = (1, 2, 2, 1)
@@ -72,13 +73,6 @@ def _depthwise(kernel_size, dilation, seed, name):
 
 def _batch_norm(name):
     return layers.BatchNormalization(momentum=MOMENTUM, epsilon=EPSILON, name=name)
-
-
-def _follow(chain, shape):
-    """(layer, input shape, output shape) of layers that feed one another."""
-    for layer in chain:
-        before, shape = tuple(shape), tuple(layer.compute_output_shape(shape))
-        yield layer, before, shape
 
 
 @keras.saving.register_keras_serializable(package="kws_tf")
@@ -153,7 +147,7 @@ class BCResBlock(layers.Layer):
         chain = [self.transition_conv, self.transition_norm] if self.transition else []
         chain += [self.frequency_conv, self.frequency_norm, self.frequency_mean, self.temporal_padding, self.temporal_conv,
                   self.temporal_norm, self.pointwise_conv, self.dropout]
-        return _follow(chain, input_shape)
+        return follow(chain, input_shape)
 
     def call(self, inputs, training=None):
         x = inputs
@@ -247,7 +241,7 @@ class BCResNet(keras.Model):
         shape = tuple(input_shape)
         if len(shape) != 4 or shape[2:] != (self.n_features, 1):
             raise ConfigError(f"BCResNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer, before, _ in _follow(self._chain(), shape):
+        for layer, before, _ in follow(self._chain(), shape):
             layer.build(before)
 
     def _chain(self):
@@ -256,7 +250,7 @@ class BCResNet(keras.Model):
 
     def layer_shapes(self, input_shape):
         """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
-        for layer, before, after in _follow(self._chain(), input_shape):
+        for layer, before, after in follow(self._chain(), input_shape):
             if isinstance(layer, BCResBlock):
                 yield from layer.layer_shapes(before)
             else:

@@ -158,7 +158,6 @@ class SparkNet(keras.Model):
                                        bias_initializer=torch_uniform(channels, next(seeds)), data_format=LAYOUT, name="gate_conv")
         self.gate_norm = _batch_norm(GATE_EPSILON, "gate_norm")
         self.gates = SparseBinarization(gate, penalty=gate_penalty, seed=next(seeds), name="gates")
-        self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
         self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(N_GATES, next(seeds)),
                                        bias_initializer=torch_uniform(N_GATES, next(seeds)), name="classifier")
 
@@ -166,23 +165,24 @@ class SparkNet(keras.Model):
         shape = tuple(input_shape)
         if len(shape) != 4 or shape[2:] != (self.n_features, 1):
             raise ConfigError(f"SparkNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer, before, _ in follow(self._chain(), (*shape[:2], 1, self.n_features)):
+        for layer, before, _ in self._top_layer_shapes(shape):
             layer.build(before)
 
-    def _chain(self):
-        return [*self.blocks, self.gate_conv, self.gate_norm, self.gates, self.mean, self.classifier]
+    def _top_layer_shapes(self, input_shape):
+        batch, time, rows, _ = input_shape
+        yield from follow([*self.blocks, self.gate_conv, self.gate_norm, self.gates], (batch, time, 1, rows))
+        yield from follow([self.classifier], (batch, N_GATES))
 
     def layer_shapes(self, input_shape):
         """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
-        batch, time, rows, _ = input_shape
-        for layer, before, after in follow(self._chain(), (batch, time, 1, rows)):
+        for layer, before, after in self._top_layer_shapes(input_shape):
             if isinstance(layer, SparkNetBlock):
                 yield from layer.layer_shapes(before)
             else:
                 yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(self.mean(self._gate_map(inputs, training)))
+        return self.classifier(ops.mean(self._gate_map(inputs, training), axis=(1, 2)))
 
     def _gate_map(self, inputs, training):
         _, time, rows, _ = inputs.shape
