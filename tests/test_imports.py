@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "kws_tf"
-FOUNDATION = {"errors", "config", "atomic_file", "audio", "mel", "manifest"}
+FOUNDATION = {"errors", "config", "atomic_file", "audio", "crop", "mel", "manifest"}
 KERAS_STACK = {"dataset", "augment", "features", "layers", "models", "streaming", "training"}
 
 # component -> kws_tf components that it may import, besides itself
@@ -16,6 +16,7 @@ ALLOWED = {
     "atomic_file": set(),
     "atomic_file": {"errors"},
     "audio": {"errors", "config"},
+    "crop": {"errors", "config"},
     "mel": {"errors", "config"},
     "manifest": {"errors", "config", "atomic_file"},
     "dataset": FOUNDATION,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kws_tf.dataset.crop import energy_start, fixed_starts, start_range
+from kws_tf.crop import energy_start, fixed_starts, start_range
 
 
 class Split:
@@ -17,7 +17,7 @@ class Split:
         paths: list of str, relative to the root of the data set.
     """
 
-    def __init__(self, name, pcm, starts, lengths, labels, paths):
+    def __init__(self, name, *, pcm, starts, lengths, labels, paths):
         self.name = name
         self.labels = np.asarray(labels, np.int32)
         self.lengths = np.asarray(lengths, np.int64)
@@ -77,7 +77,8 @@ class Split:
         begin = self._starts[indices] + np.maximum(positions, 0)
         n_copied = np.minimum(self.lengths[indices] - np.maximum(positions, 0), clip_samples - before)
         order = np.argsort(begin, kind="stable")
-        for row, target, source, n in zip(order.tolist(), before[order].tolist(), begin[order].tolist(), n_copied[order].tolist(), strict=True):
+        columns = (order, before[order], begin[order], n_copied[order])
+        for row, target, source, n in zip(*(column.tolist() for column in columns), strict=True):
             result[row, target:target + n] = self._pcm[source:source + n]
         return result
 

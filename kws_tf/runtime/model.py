@@ -6,6 +6,7 @@ import pathlib
 import numpy as np
 
 from kws_tf import audio
+from kws_tf.crop import fit_clip
 from kws_tf.errors import AudioError, ModelFileError
 from kws_tf.runtime import model_file
 from kws_tf.runtime.features import FeatureExtractor
@@ -82,7 +83,7 @@ class Model:
         Returns:
             int16 [clip_samples], first sample of the window in the recording (negative when zeros come first).
         """
-        return audio.fit_clip(pcm, self.manifest.clip_samples, self.manifest.crop)
+        return fit_clip(pcm, self.manifest.clip_samples, self.manifest.crop)
 
     def input_tensor(self, pcm):
         """What the graph gets for one clip: int16 PCM, or features in the type of the input.

@@ -1,4 +1,4 @@
-"""Where a clip is cut or padded to the length that the network sees."""
+"""Where a clip is cut or padded to the length that the network sees: one rule for training, evaluation and the runtime."""
 
 import numpy as np
 
@@ -57,3 +57,25 @@ def fixed_starts(lengths, clip_samples, crop):
     if crop == "centre":
         return (first + last) // 2
     raise ConfigError(f"data: crop must be one of {', '.join(map(repr, CROPS))}; received {crop!r}.")
+
+
+def fit_clip(pcm, clip_samples, crop):
+    """One clip cut or zero-padded to the length that the network sees.
+
+    Args:
+        pcm: int16 [samples].
+        clip_samples: length of the window.
+        crop: "energy" (shorter clips are centred), "start", "centre" or "end".
+
+    Returns:
+        (int16 [clip_samples], position of the window in the clip; negative when so many zeros come first).
+    """
+    if crop == "energy":
+        longer = len(pcm) > clip_samples
+        position = energy_start(pcm, clip_samples) if longer else int(fixed_starts(len(pcm), clip_samples, "centre"))
+    else:
+        position = int(fixed_starts(len(pcm), clip_samples, crop))
+    window = np.zeros(clip_samples, np.int16)
+    kept = pcm[max(position, 0):max(position, 0) + clip_samples]
+    window[max(-position, 0):max(-position, 0) + len(kept)] = kept
+    return window, position
