@@ -1,4 +1,4 @@
-"""Any recording that soundfile reads, strictly checked, as mono 16-bit PCM at the rate of the model. numpy and soundfile; SciPy only to resample."""
+"""Any recording that soundfile reads, strictly checked, as mono 16-bit PCM at the rate of the model. SciPy only to resample."""
 
 import dataclasses
 import math
@@ -77,7 +77,7 @@ def check(recording):
         if not math.isfinite(peak):
             raise AudioError(f"{path}: the recording holds samples that are not finite (NaN or infinite).")
         if peak >= _LARGEST_PEAK:
-            raise AudioError(f"{path}: floating-point samples reach {peak:.4g}, full scale is 1.0. Divide them by 32768 before writing the file.")
+            raise AudioError(f"{path}: floating-point samples reach {peak:.4g}; full scale is 1.0. Write them again, divided by 32768.")
 
 
 def resample(signal, sample_rate, target_rate):
@@ -96,7 +96,7 @@ def resample(signal, sample_rate, target_rate):
     try:
         from scipy.signal import resample_poly
     except ImportError as error:
-        raise AudioError(f"recorded at {sample_rate} Hz, expected {target_rate} Hz; to convert it, install SciPy: pip install scipy") from error
+        raise AudioError(f"recorded at {sample_rate} Hz, expected {target_rate} Hz; to resample it: pip install scipy") from error
     divisor = math.gcd(sample_rate, target_rate)
     return resample_poly(signal, target_rate // divisor, sample_rate // divisor)
 

@@ -1,6 +1,7 @@
 """Folder data sets: scanned, checked, decoded once into a memory map, dealt in batches of 16-bit PCM."""
 
-from kws_tf.dataset.clip_dataset import SPLITS, ClipDataset, load
+from kws_tf.dataset.checks import SPLITS
+from kws_tf.dataset.clip_dataset import ClipDataset, load
 from kws_tf.dataset.noise import load_noise
 from kws_tf.dataset.split import Split
 

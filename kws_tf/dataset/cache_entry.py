@@ -9,6 +9,8 @@ import typing
 
 import numpy as np
 
+from kws_tf import atomic_file
+
 DATA_FILE = "clips.int16"
 INDEX_FILE = "index.json"
 
@@ -61,6 +63,11 @@ class CacheEntry:
             raise ValueError(f"{data}: {data.stat().st_size} bytes, expected {self.n_bytes}")
         self.pcm = np.memmap(data, np.int16, "r") if self.n_bytes else np.zeros(0, np.int16)
 
+    @property
+    def problems(self):
+        """One line for each file that cannot be used."""
+        return [f"{row.path}: {row.problem}" for row in self.rows if row.problem]
+
     def clip(self, i):
         """int16 [samples] of row i: a view into the memory map."""
         return self.pcm[self.starts[i]:self.starts[i] + self.rows[i].n_samples]
@@ -88,14 +95,9 @@ class CacheEntry:
 
 
 def write_index(folder, rows):
-    """Writes the index of an entry: to a temporary name, flushed to disk, then renamed."""
+    """Writes or replaces the index of an entry."""
     columns = zip(*rows, strict=True) if rows else [()] * len(ClipRow._fields)
-    temporary = os.path.join(folder, INDEX_FILE + ".part")
-    with open(temporary, "w", encoding="utf-8") as file:
-        json.dump(dict(zip(ClipRow._fields, columns, strict=True)), file)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, os.path.join(folder, INDEX_FILE))
+    atomic_file.write_text(pathlib.Path(folder) / INDEX_FILE, json.dumps(dict(zip(ClipRow._fields, columns, strict=True))))
 
 
 def digest(data, n_bytes=16):

@@ -67,20 +67,20 @@ class ClipCache:
             files: list of FoundFile, sorted by path.
 
         Returns:
-            (CacheEntry, unreadable): the entry has a row for every file that could be opened; unreadable is a dict of path to reason
-            for the others.
+            (CacheEntry, unreadable): the entry has a row for every file that could be opened; unreadable has a line for each
+            of the others.
 
         Raises:
             DatasetError: the cache cannot be written.
         """
         entry = self._unchanged(files)
         if entry:
-            return entry, {}
+            return entry, []
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with self._lock():
                 entry = self._unchanged(files)  # by the process that held the lock
-                return (entry, {}) if entry else self._build(files)
+                return (entry, []) if entry else self._build(files)
         except OSError as error:
             raise DatasetError(f"{self._name}: the cache of decoded clips cannot be written in {self._home}: {error.strerror or error}. "
                                "Name a folder on a disk with space that you may write to: --cache_dir.") from error
@@ -88,7 +88,8 @@ class ClipCache:
     def _unchanged(self, files):
         for entry in CacheEntry.read_all(self._home):
             if [row[:3] for row in entry.rows] == files:
-                logging.info("%s: %d clips from the cache %s (%.1f MB); nothing changed.", self._name, len(files), entry.folder, entry.n_bytes / 1e6)
+                logging.info("%s: %d clips, unchanged, from the cache %s (%.1f MB).",
+                             self._name, len(files), entry.folder, entry.n_bytes / 1e6)
                 return entry
         return None
 
@@ -96,10 +97,10 @@ class ClipCache:
         earlier = {entry.folder: entry for entry in CacheEntry.read_all(self._home)}
         known = {row.content: (row, entry.clip(i)) for entry in earlier.values() for i, row in enumerate(entry.rows)}
         hashes = {row[:3]: row.content for entry in earlier.values() for row in entry.rows}
-        contents, unreadable = [], {}
+        contents, unreadable = [], []
         for file, (content, reason) in zip(files, self._parallel(functools.partial(self._content, hashes), files, "checking"), strict=True):
             if reason:
-                unreadable[file.path] = reason
+                unreadable.append(f"{file.path}: {reason}")
             else:
                 contents.append((file, content))
         final = self._home / digest(json.dumps([(file.path, content) for file, content in contents]).encode())
@@ -183,7 +184,7 @@ class ClipCache:
         except ImportError:
             logging.info("%s: %s %d clips (install tqdm to see the progress).", self._name, verb, total)
             return items
-        return tqdm(items, desc=f"{verb} {self._name}", total=total, unit="clip", mininterval=0.5)
+        return tqdm(items, desc=f"{verb} {self._name}", total=total, unit="clip", mininterval=0.5, delay=1.0)
 
     @contextlib.contextmanager
     def _lock(self):

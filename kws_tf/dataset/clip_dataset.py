@@ -3,17 +3,14 @@
 import collections
 import os
 
-import numpy as np
 from absl import logging
 
 from kws_tf.dataset import decode
+from kws_tf.dataset.checks import SPLITS, check_root, count, emptied_classes, find_contradictions, find_copies, refuse
 from kws_tf.dataset.class_list import find_classes
 from kws_tf.dataset.clip_cache import ClipCache
-from kws_tf.dataset.scan import SplitScan, subfolders
+from kws_tf.dataset.scan import SplitScan
 from kws_tf.dataset.split import Split
-from kws_tf.errors import DatasetError
-
-SPLITS = ("training", "validation", "testing")
 
 
 class ClipDataset:
@@ -28,7 +25,7 @@ class ClipDataset:
         missing_classes: dict of split to the classes it has no clip of; only filled when the caller brings the classes.
     """
 
-    def __init__(self, classes, splits, backend, n_bad_files=0, missing_splits=(), missing_classes=None):
+    def __init__(self, classes, splits, backend, *, n_bad_files=0, missing_splits=(), missing_classes=None):
         self.classes = tuple(classes)
         self.splits = dict(splits)
         self.backend = backend
@@ -41,8 +38,8 @@ def load(data, sample_rate, splits=SPLITS, *, classes=None, progress=True):
     """Loads <data_root>/training|validation|testing/<class>/**: scans, decodes into the cache or reuses it, checks everything.
 
     Classes are the folders of training (in the order of data.index) and hold for every split; testing is optional. The clips of two
-    splits must differ in sound: with allow_bad_files the copy in training (or, between the other two, in validation) is left out, so that
-    the sets for scoring stay as they were published. Clips of constant value (digital silence) may repeat.
+    splits must differ in sound, else the later split keeps its clip and the other is an unusable file. Clips of constant value (digital
+    silence) may repeat.
 
     Args:
         data: DataConfig.
@@ -63,120 +60,66 @@ def load(data, sample_rate, splits=SPLITS, *, classes=None, progress=True):
         >>> dataset = load(DataConfig(data_root="clips"), 16000)
         >>> pcm, labels, indices = next(dataset.splits["training"].batches(100, 16000, "random", shuffle=True))
     """
-    _check_root(data.data_root)
-    structural = []
-    given = classes is not None
+    root = data.data_root
+    check_root(root)
+    given, layout = classes is not None, []
     if not given:
-        classes, structural = find_classes(data.data_root, data.index)
-    missing_splits, scans = [], {}
-    for name in splits if classes else ():
-        if os.path.isdir(os.path.join(data.data_root, name)):
-            scans[name] = SplitScan(data.data_root, name, classes, may_lack_classes=given)
-            structural += scans[name].structural
+        classes, layout = find_classes(root, data.index)
+    scans, missing_splits = {}, []
+    for name in splits:
+        if os.path.isdir(os.path.join(root, name)):
+            scans[name] = SplitScan(root, name, classes, may_lack_classes=given)
+            layout += scans[name].layout
         elif name == "testing" and not given:
             missing_splits.append(name)
-            logging.warning("There is no split 'testing' in %s: nothing will be measured on it.", data.data_root)
-        else:
-            structural.append(f"{name}: the folder of this split is missing; expected {os.path.join(data.data_root, name)}/<class>/<clip>.")
+            logging.warning("There is no split 'testing' in %s: nothing will be measured on it.", root)
+        elif name != "training" or given:  # without it find_classes has said so
+            layout.append(f"{name}: the folder of this split is missing; expected {os.path.join(root, name)}/<class>/<clip>.")
     decoder = decode.choose(data.audio_backend)
-    entries, bad = {}, []
+    entries, unusable = {}, []
     for name, scan in scans.items():
-        cache = ClipCache(data.data_root, f"{os.path.basename(os.path.realpath(data.data_root))} {name}", sample_rate=sample_rate, decoder=decoder,
+        cache = ClipCache(root, f"{os.path.basename(os.path.realpath(root))} {name}", sample_rate=sample_rate, decoder=decoder,
                           cache_dir=data.cache_dir, progress=progress)
         entries[name], unreadable = cache.open(scan.files)
-        bad += scan.problems + [f"{path}: {reason}" for path, reason in unreadable.items()]
-        bad += [f"{row.path}: {row.problem}" for row in entries[name].rows if row.problem]
-    copies = _copies(entries)
-    bad += [f"{path}: the same sound as {other}; splits must not share clips." for path, other in copies.items()]
-    usable = {name: _usable_rows(entry, copies) for name, entry in entries.items()}
-    if data.allow_bad_files:
-        structural += _emptied_classes(scans, entries, usable, classes)
-    _refuse(data, structural, bad)
-    loaded = {name: _split(name, scans[name], entries[name], usable[name]) for name in scans}
+        unusable += scan.problems + unreadable + entries[name].problems
+    copies = find_copies(entries)
+    unusable += [f"{path}: the same sound as {other}; two splits must not share a clip." for path, other in copies.items()]
+    loaded = {name: _usable_split(name, scan, entries[name], copies) for name, scan in scans.items()}
+    for name, split in loaded.items():
+        layout += emptied_classes(name, classes, scans[name].labels, split.labels.tolist()) if data.allow_bad_files else []
+    refuse("data_root", root, layout, unusable, data.allow_bad_files)
     for name, split in loaded.items():
         _log_split(split, scans[name], entries[name], data, sample_rate)
     missing_classes = {name: tuple(scan.missing_classes) for name, scan in scans.items() if scan.missing_classes}
     for name, absent in missing_classes.items():
         logging.warning("%s holds no clips of %d of %d classes: %s.", name, len(absent), len(classes), ", ".join(absent))
-    return ClipDataset(classes, loaded, decoder.name, len(bad), missing_splits, missing_classes)
+    return ClipDataset(classes, loaded, decoder.name, n_bad_files=len(unusable), missing_splits=missing_splits,
+                       missing_classes=missing_classes)
 
 
-def _check_root(root):
-    if not root:
-        raise DatasetError("No data set is named. Set --data_root to a folder with training/<class>/, validation/<class>/ and, optionally, testing/<class>/.")
-    if not os.path.isdir(root):
-        raise DatasetError(f"--data_root={root}: " + ("this is not a folder." if os.path.exists(root) else "there is no such folder."))
-    found = subfolders(root)
-    if not set(found) & set(SPLITS):
-        raise DatasetError(f"--data_root={root}: expected the folders training/<class>/, validation/<class>/ and, optionally, testing/<class>/; found "
-                           + (", ".join(found[:12]) + (", …" if len(found) > 12 else "") if found else "no folders") + "."
-                           + (" This looks like an unpacked Speech Commands archive: lay it out with tools/speech_commands.py."
-                              if os.path.exists(os.path.join(root, "validation_list.txt")) else ""))
-
-
-def _copies(entries):
-    """Path of every clip that sounds the same as one of a later split, to the path of that one."""
-    seen, copies = {}, {}
-    for name in reversed([name for name in SPLITS if name in entries]):
-        here = {}
-        for row in entries[name].rows:
-            if row.sound in seen:
-                copies[row.path] = seen[row.sound]
-            elif row.sound:
-                here.setdefault(row.sound, row.path)
-        seen.update(here)
-    return dict(sorted(copies.items()))
-
-
-def _usable_rows(entry, copies):
-    return [i for i, row in enumerate(entry.rows) if not row.problem and row.path not in copies]
-
-
-def _label_of(scan):
-    return dict(zip((file.path for file in scan.files), scan.labels, strict=True))
-
-
-def _emptied_classes(scans, entries, usable, classes):
-    """Classes that have files, but none that can be used."""
-    problems = []
-    for name, scan in scans.items():
-        labels = _label_of(scan)
-        left = {labels[entries[name].rows[i].path] for i in usable[name]}
-        problems += [f"{name}/{classes[label]}: none of its {n} clips can be used."
-                     for label, n in sorted(collections.Counter(scan.labels).items()) if label not in left]
-    return problems
-
-
-def _refuse(data, structural, bad):
-    """Raises one DatasetError that lists everything, or logs the files that are left out."""
-    if structural or (bad and not data.allow_bad_files):
-        counts = " and ".join(f"{len(lines)} {what}{'s' if len(lines) > 1 else ''}" for lines, what in
-                              ((structural, "problem of layout"), (bad, "unusable file")) if lines).replace("problem of layouts", "problems of layout")
-        advice = "Use --allow_bad_files to go on without the unusable files." if bad and not structural else "Mend the layout first."
-        raise DatasetError(f"--data_root={data.data_root}: {counts}. {advice}", structural + bad)
-    if bad:
-        logging.warning("--allow_bad_files: going on without %d unusable file%s:\n  %s", len(bad), "s" if len(bad) > 1 else "", "\n  ".join(bad))
-
-
-def _split(name, scan, entry, usable):
-    labels = _label_of(scan)
+def _usable_split(name, scan, entry, copies):
+    """The clips without a problem. A path that could not be opened has no row in the cache."""
+    label_of = dict(zip((file.path for file in scan.files), scan.labels, strict=True))
+    usable = [i for i, row in enumerate(entry.rows) if not row.problem and row.path not in copies]
     rows = [entry.rows[i] for i in usable]
-    return Split(name, entry.pcm, entry.starts[usable], [row.n_samples for row in rows], [labels[row.path] for row in rows],
-                 [row.path for row in rows])
+    return Split(name, pcm=entry.pcm, starts=entry.starts[usable], lengths=[row.n_samples for row in rows],
+                 labels=[label_of[row.path] for row in rows], paths=[row.path for row in rows])
 
 
 def _log_split(split, scan, entry, data, sample_rate):
-    """What was converted, left out, cut or padded: one line each."""
+    """What was converted, ignored, cut or padded: one line each."""
     if scan.ignored:
-        logging.info("%s: %d files that are not audio are ignored: %s.", split.name, scan.ignored.total(),
-                     ", ".join(f"{n} {suffix}" for suffix, n in sorted(scan.ignored.items())))
+        suffixes = ", ".join(f"{n} {suffix}" for suffix, n in sorted(scan.ignored.items()))
+        logging.info("%s: %s that are no audio are ignored: %s.", split.name, count(scan.ignored.total(), "file"), suffixes)
     sources = collections.Counter(row.source for row in entry.rows if row.source)
     if sources:
         logging.info("%s: converted to %d Hz, 1 channel: %s.", split.name, sample_rate,
-                     "; ".join(f"{n} clips of {source}" for source, n in sources.most_common()))
-    clip_samples = round(data.clip_duration * sample_rate)
+                     "; ".join(f"{count(n, 'clip')} of {source}" for source, n in sources.most_common()))
+    pairs = find_contradictions(entry.rows, split)
+    if pairs:
+        logging.warning("%s: %s of the same sound in two classes; the first: %s and %s.", split.name, count(len(pairs), "pair"), *pairs[0])
+    seconds, clip_samples = split.lengths / sample_rate, round(data.clip_duration * sample_rate)
     crop = data.train_crop if split.name == "training" else data.eval_crop
-    n_longer, n_shorter = int(np.sum(split.lengths > clip_samples)), int(np.sum(split.lengths < clip_samples))
-    logging.info("%s: %d clips, %.3f to %.3f s; %d longer than --clip_duration=%g s (cut: %s), %d shorter (padded with zeros).",
-                 split.name, split.n_clips, split.lengths.min() / sample_rate, split.lengths.max() / sample_rate, n_longer, data.clip_duration,
-                 crop, n_shorter)
+    logging.info("%s: %s of %.3f to %.3f s; %d longer than --clip_duration=%g s (cut: %s), %d shorter (padded with zeros).",
+                 split.name, count(split.n_clips, "clip"), seconds.min(), seconds.max(), (split.lengths > clip_samples).sum(),
+                 data.clip_duration, crop, (split.lengths < clip_samples).sum())

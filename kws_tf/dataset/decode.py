@@ -1,4 +1,4 @@
-"""The choice of who decodes and resamples the clips of a data set: tensorflow-io where its native operations work, or soundfile and SciPy."""
+"""The choice of who decodes and resamples clips: tensorflow-io where its native operations work, else soundfile and SciPy."""
 
 import functools
 

@@ -6,6 +6,7 @@ import numpy as np
 from absl import logging
 
 from kws_tf.dataset import decode
+from kws_tf.dataset.checks import check_folder, refuse
 from kws_tf.dataset.clip_cache import ClipCache
 from kws_tf.dataset.scan import Scan
 from kws_tf.errors import DatasetError
@@ -29,8 +30,7 @@ def load_noise(noise_dir, sample_rate, *, fraction=1.0, cache_dir="", audio_back
     Raises:
         DatasetError: the folder is missing, holds no recording, or holds files that cannot be used.
     """
-    if not os.path.isdir(noise_dir):
-        raise DatasetError(f"--noise_dir={noise_dir}: " + ("this is not a folder." if os.path.exists(noise_dir) else "there is no such folder."))
+    check_folder("noise_dir", noise_dir)
     root = os.path.join(noise_dir, "training")
     if os.path.isdir(root):
         logging.info("Noise: only the subfolder training of %s is used for augmentation.", noise_dir)
@@ -38,19 +38,13 @@ def load_noise(noise_dir, sample_rate, *, fraction=1.0, cache_dir="", audio_back
         root = noise_dir
     scan = Scan(root)
     decoder = decode.choose(audio_backend)
-    cache = ClipCache(root, f"noise {os.path.basename(os.path.realpath(noise_dir))}", sample_rate=sample_rate, decoder=decoder, cache_dir=cache_dir,
-                      progress=progress)
+    cache = ClipCache(root, f"noise {os.path.basename(os.path.realpath(noise_dir))}", sample_rate=sample_rate, decoder=decoder,
+                      cache_dir=cache_dir, progress=progress)
     entry, unreadable = cache.open(scan.files)
-    bad = scan.problems + [f"{path}: {reason}" for path, reason in unreadable.items()]
-    bad += [f"{row.path}: {row.problem}" for row in entry.rows if row.problem]
-    if bad and not allow_bad_files:
-        raise DatasetError(f"--noise_dir={noise_dir}: {len(bad)} unusable file{'s' if len(bad) > 1 else ''}. "
-                           "Use --allow_bad_files to go on without.", bad)
-    if bad:
-        logging.warning("--allow_bad_files: going on without %d noise files:\n  %s", len(bad), "\n  ".join(bad))
+    refuse("noise_dir", noise_dir, [], scan.problems + unreadable + entry.problems, allow_bad_files)
     recordings = [entry.clip(i)[:max(1, round(fraction * row.n_samples))] for i, row in enumerate(entry.rows) if not row.problem]
     if not recordings:
-        raise DatasetError(f"--noise_dir={noise_dir}: it holds no recording. Name a folder with WAV, FLAC or Ogg files of background noise.")
+        raise DatasetError(f"--noise_dir={noise_dir}: it holds no recording; expected WAV, FLAC or Ogg files of background noise.")
     seconds = sum(map(len, recordings)) / sample_rate
     logging.info("Noise: %d recordings, %.1f s (the first %g %% of each).", len(recordings), seconds, 100 * fraction)
     if not any(np.any(recording) for recording in recordings):

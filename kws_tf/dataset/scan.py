@@ -5,11 +5,10 @@ import os
 import pathlib
 import typing
 
-AUDIO_SUFFIXES = frozenset((".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif", ".aifc", ".au", ".snd", ".caf", ".w64",
-                            ".rf64"))
+AUDIO_SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .caf .w64 .rf64".split())
 # Notes and transcripts that people keep beside their clips; they are counted and named in the log, not used.
-SIDECAR_SUFFIXES = frozenset((".txt", ".csv", ".tsv", ".json", ".jsonl", ".md", ".xml", ".yaml", ".yml", ".html", ".pdf", ".lab", ".textgrid",
-                              ".srt", ".png", ".jpg", ".ini", ".db", ".log", ".py", ".sh", ".cfg", ".lnk"))
+SIDECAR_SUFFIXES = frozenset(
+    ".txt .csv .tsv .json .jsonl .md .xml .yaml .yml .html .pdf .lab .textgrid .srt .png .jpg .ini .db .log".split())
 
 
 class FoundFile(typing.NamedTuple):
@@ -72,8 +71,8 @@ class Scan:
         if not entry.is_file():
             self.problems.append(f"{path}: neither a file nor a folder.")
         elif suffix not in AUDIO_SUFFIXES:
-            self.problems.append(f"{path}: the name ends in {suffix or 'nothing'}, which is no audio that can be read; expected .wav, .flac, .ogg, "
-                                 ".opus, .mp3 or the like. Convert it, for example with ffmpeg, or remove it.")
+            self.problems.append(f"{path}: {suffix or 'a name without ending'} is no kind of audio that can be read; "
+                                 "expected .wav, .flac, .ogg, .opus, .mp3 or the like. Convert or remove it.")
         else:
             self.files.append(FoundFile(path, status.st_size, status.st_mtime_ns))
 
@@ -96,19 +95,19 @@ class SplitScan:
 
     Attributes:
         files: list of FoundFile, sorted by path. labels: list of their class numbers.
-        problems, ignored: as in Scan. structural: lines about the layout; no flag lets a run go on with these.
+        problems, ignored: as in Scan. layout: lines about the layout; no flag lets a run go on with these.
     """
 
     def __init__(self, root, split, classes, may_lack_classes=False):
         self.files = []
         self.labels = []
         self.problems = []
-        self.structural = []
+        self.layout = []
         self.missing_classes = []
         self.ignored = collections.Counter()
         found = subfolders(os.path.join(root, split))
         for name in sorted(set(found) - set(classes)):
-            self.structural.append(f"{split}/{name}: no such class in training; the classes are {', '.join(classes)}.")
+            self.layout.append(f"{split}/{name}: not one of the classes, which are {', '.join(classes)}.")
         for label, name in enumerate(classes):
             scan = Scan(root, f"{split}/{name}") if name in found else None
             if scan is not None:
@@ -116,8 +115,10 @@ class SplitScan:
             if scan is None or not scan.files:
                 self.missing_classes.append(name)
                 if not may_lack_classes:
-                    self.structural.append(f"{split}/{name}: " + ("no clips in this folder." if scan else "the folder of this class is missing."))
+                    self.layout.append(f"{split}/{name}: {'no clips in this folder' if scan else 'the folder of this class is missing'}.")
         self._refuse_loose_clips(root, split)
+        if may_lack_classes and not self.files:
+            self.layout.append(f"{split}: no clips of any class.")
         order = sorted(range(len(self.files)), key=self.files.__getitem__)
         self.files = [self.files[i] for i in order]
         self.labels = [self.labels[i] for i in order]
