@@ -1,5 +1,6 @@
 """The training loop: epochs, validation, best weights, checkpoints, early stop, exact resume."""
 
+import collections
 import dataclasses
 import math
 import time
@@ -25,7 +26,8 @@ class Outcome:
     """What a finished run achieved.
 
     Args:
-        history: one dict per epoch, the columns of history.csv.
+        history: one dict per epoch, the columns of history.csv: epoch, lr, loss, accuracy, the network's own metrics (such as
+            the sparsity of SparkNet), val_loss, val_accuracy, val_balanced_accuracy, seconds.
         best_epoch: from 1. best: value of the monitored metric in that epoch.
         stopped_early: whether patience ended the run.
     """
@@ -138,11 +140,11 @@ class Loop:
         begun = time.monotonic()
         n_epochs = self.config.train.epochs
         randomness.reset_generators(self.network, self.config.train.seed, epoch)
-        loss, accuracy, rate = self._train(epoch)
+        means, rate = self._train(epoch)
         result = metrics.scores(split_logits(self.network, self.validation, self.config), self.validation.labels)
         if not math.isfinite(result["loss"]):
             raise TrainingError(self._not_finite("validation loss", result["loss"], epoch, self.steps, rate))
-        row = {"epoch": epoch + 1, "lr": rate, "loss": loss, "accuracy": accuracy,
+        row = {"epoch": epoch + 1, "lr": rate, **means,
                **{f"val_{name}": value for name, value in result.items()}, "seconds": round(time.monotonic() - begun, 2)}
         self.history.append(row)
         better = self.monitor.update(result)
@@ -151,13 +153,14 @@ class Loop:
         if self.on_epoch is not None:
             self.on_epoch(row)
         left = (time.monotonic() - started) / (epoch + 1 - first) * (n_epochs - epoch - 1)
-        logging.info("epoch %*d/%d  loss %.4f  accuracy %.4f | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, "
-                     "%s left", len(str(n_epochs)), epoch + 1, n_epochs, loss, accuracy, result["loss"], result["accuracy"],
-                     result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"], tqdm.format_interval(left))
+        logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, %s left",
+                     len(str(n_epochs)), epoch + 1, n_epochs, "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()),
+                     result["loss"], result["accuracy"], result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"],
+                     tqdm.format_interval(left))
 
     def _train(self, epoch):
-        """One pass over the training clips; returns mean loss, accuracy and the last learning rate."""
-        network, totals, rate = self.network, np.zeros(2), 0.0
+        """One pass over the training clips; returns ({"loss", "accuracy", the network's own metrics}: means, the last learning rate)."""
+        network, totals, rate = self.network, collections.Counter(), 0.0
         eye = np.eye(self.n_classes, dtype=np.float32)
         weighted = self.config.train.class_weights != "none"
         batches = self.training.batches(self.batch_size, self.config.clip_samples, self.config.data.train_crop,
@@ -170,9 +173,9 @@ class Loop:
             if not math.isfinite(logs["loss"]):
                 bar.close()
                 raise TrainingError(self._not_finite("loss", logs["loss"], epoch, step + 1, rate))
-            totals += logs["loss"], logs["accuracy"]
-            bar.set_postfix_str(f"loss {totals[0] / (step + 1):.4f}", refresh=False)
-        return float(totals[0] / self.steps), float(totals[1] / self.steps), rate
+            totals.update({name: float(value) for name, value in logs.items()})
+            bar.set_postfix_str(f"loss {totals['loss'] / (step + 1):.4f}", refresh=False)
+        return {name: float(totals[name] / self.steps) for name in dict.fromkeys(("loss", "accuracy", *totals))}, rate
 
     def _store(self, better):
         """Best weights first, then the checkpoint: a kill between them repeats the epoch and writes the same weights again."""

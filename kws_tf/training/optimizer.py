@@ -38,7 +38,9 @@ class CoupledSGD(keras.optimizers.Optimizer):
     def update_step(self, gradient, variable, learning_rate):
         velocity = self.velocities[self._get_variable_index(variable)]
         gradient = ops.cast(gradient, variable.dtype)
-        self.assign(velocity, self.momentum * velocity + gradient + self.decay * variable)
+        # Written with subtractions: TensorFlow's graph optimiser gathers a tree of additions into one sum whose order changes from
+        # process to process, and equal seeds would no longer give equal weights.
+        self.assign(velocity, self.momentum * velocity - (-self.decay * variable - gradient))
         self.assign_sub(variable, ops.cast(learning_rate, variable.dtype) * velocity)
 
     def get_config(self):

@@ -104,12 +104,12 @@ class RunFolder:
 def changed_fields(stored, asked):
     """Fields that differ between two RunConfigs and that change the course of a run.
 
-    cache_dir changes nothing, and epochs changes nothing that has been trained unless the schedule is a cosine over all of them.
+    cache_dir changes nothing, and epochs changes nothing that has been trained unless the schedule is a curve over all of them.
 
     Returns:
         Lines "name: stored value -> asked value".
     """
-    free = {"cache_dir"} | ({"epochs"} if stored.train.schedule != "cosine" else set())
+    free = {"cache_dir"} | ({"epochs"} if stored.train.schedule in ("plateau", "constant") else set())
     lines = []
     for part in dataclasses.fields(RunConfig):
         before, after = getattr(stored, part.name), getattr(asked, part.name)
@@ -134,5 +134,5 @@ def default_name(config):
     """Folder name of a run when none is given, such as "speech_commands-bc_resnet1-logmel40-seed1"."""
     dataset = pathlib.Path(config.data.data_root).resolve().name or "run"
     features = f"{config.features.kind}{config.features.n_features}"
-    size = f"{config.model.tau:g}" if config.model.model == "bc_resnet" else ""
+    size = f"{config.model.tau:g}" if config.model.model == "bc_resnet" else f"{config.model.channels or ''}"
     return f"{dataset}-{config.model.model}{size}-{features}-seed{config.train.seed}"

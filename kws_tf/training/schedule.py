@@ -1,19 +1,25 @@
-"""The learning rate of every step: linear warm-up, then half a cosine, falls on a plateau, or a constant."""
+"""The learning rate of every step: linear warm-up, then half a cosine, a hold and a parabola, falls on a plateau, or a constant."""
 
 import math
 
 from kws_tf.errors import ConfigError
 
+# The published recipe of SparkNet: PolynomialHoldDecayAnnealing of NeMo with these figures.
+HOLD_END = 0.45
+FINAL_SHARE = 1e-4
+
 
 class Schedule:
     """Learning rate as a function of the step, and for "plateau" of how often the validation metric has stood still.
 
-        warm-up:  lr * i / warmup_steps
-        cosine:   lr / 2 * (1 + cos(pi * (i - warmup_steps) / (total_steps - warmup_steps)))
-        plateau:  lr * plateau_factor^falls
-        constant: lr
+        warm-up:         lr * i / warmup_steps
+        cosine:          lr / 2 * (1 + cos(pi * (i - warmup_steps) / (total_steps - warmup_steps)))
+        hold_polynomial: lr * (1e-4 + (1 - 1e-4) * min(1, (total_steps - i) / (total_steps - hold_steps))^2)
+        plateau:         lr * plateau_factor^falls
+        constant:        lr
 
-    i counts from 1, as in the authors' code: the first step already moves and the last step of "cosine" has rate 0.
+    i counts from 1, as in the code of BC-ResNet's authors: the first step already moves and the last step of "cosine" has rate 0.
+    hold_steps is 45 % of all steps, or the warm-up if that is longer.
 
     Args:
         train: TrainConfig.
@@ -33,6 +39,7 @@ class Schedule:
         self.plateau_factor = train.plateau_factor
         self.warmup_steps = round(train.warmup_epochs * steps_per_epoch)
         self.total_steps = train.epochs * steps_per_epoch
+        self.hold_steps = max(self.warmup_steps, round(HOLD_END * self.total_steps))
 
     def rate(self, step, falls=0):
         """Learning rate of a step.
@@ -46,6 +53,9 @@ class Schedule:
             return self.peak * i / self.warmup_steps
         if self.kind == "cosine":
             return self.peak / 2 * (1 + math.cos(math.pi * (i - self.warmup_steps) / max(1, self.total_steps - self.warmup_steps)))
+        if self.kind == "hold_polynomial":
+            left = min(1.0, (self.total_steps - i) / max(1, self.total_steps - self.hold_steps))
+            return self.peak * (FINAL_SHARE + (1 - FINAL_SHARE) * left**2)
         return self.peak * self.plateau_factor ** falls if self.kind == "plateau" else self.peak
 
     def falls_after(self, stale_epochs):

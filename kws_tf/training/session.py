@@ -19,8 +19,8 @@ def load_dataset(config):
     """
     clips = dataset.load(config.data, config.features.sample_rate)
     if "validation" not in clips.splits:
-        raise DatasetError(f"{config.data.data_root}: the folder validation/ is missing. It picks the best epoch and ends the run; keep some "
-                           "clips of every class there, of speakers that are not in training.")
+        raise DatasetError(f"{config.data.data_root}: the folder validation/ is missing. It picks the best epoch; keep some clips "
+                           "of every class there, of speakers that are not in training.")
     return clips
 
 
@@ -53,7 +53,9 @@ def build_network(config, classes):
 
 def _waveform_augment(config, classes):
     rate, silence = config.features.sample_rate, config.augment.silence_label
-    recordings = dataset.load_noise(config.augment.noise_dir, rate) if config.augment.noise_dir else ()
+    recordings = ()
+    if config.augment.noise_dir:
+        recordings = dataset.load_noise(config.augment.noise_dir, rate, fraction=config.augment.noise_fraction)
     return augment.WaveformAugment(config.augment, rate, config.clip_samples, recordings,
                                    silence_index=classes.index(silence) if silence in classes else None)
 

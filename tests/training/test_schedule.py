@@ -30,6 +30,21 @@ def test_constant_and_plateau_after_the_warm_up():
     assert not any(constant.falls_after(stale) for stale in range(20))
 
 
+def test_hold_and_parabola_of_the_sparknet_recipe():
+    schedule = Schedule(TrainConfig(lr=1.0, epochs=20, warmup_epochs=1, schedule="hold_polynomial"), steps_per_epoch=10)
+    rates = [schedule.rate(step) for step in range(200)]
+    assert rates[:10] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    assert rates[10:90] == [1.0] * 80
+    assert rates[90 + 54] == pytest.approx(1e-4 + 0.9999 * 0.25)
+    assert rates[199] == pytest.approx(1e-4)
+    assert rates[89:] == sorted(set(rates[89:]), reverse=True)
+
+
+def test_hold_and_parabola_after_a_long_warm_up():
+    schedule = Schedule(TrainConfig(lr=1.0, epochs=10, warmup_epochs=8, schedule="hold_polynomial"), steps_per_epoch=10)
+    assert [schedule.rate(step) for step in (78, 79, 89, 99)] == pytest.approx([79 / 80, 1.0, 1e-4 + 0.9999 * 0.25, 1e-4])
+
+
 def test_a_warm_up_that_never_ends_is_refused():
     with pytest.raises(ConfigError, match=r"warm-up of 5 epochs does not end within 3 epochs; lower --warmup_epochs"):
         Schedule(TrainConfig(epochs=3), 10)
