@@ -232,7 +232,8 @@ class TrainConfig:
 
     Args:
         batch_size: clips per step. lr: peak learning rate. epochs: passes over the training split.
-        warmup_epochs: linear rise from 0 to lr. schedule: "cosine" (to 0 at the last step), "plateau" or "constant".
+        warmup_epochs: linear rise from 0 to lr. schedule: "cosine" (to 0 at the last step), "hold_polynomial" (SparkNet's: lr until 45 %
+            of the steps, then a parabola down to 1e-4 of it), "plateau" or "constant".
         plateau_epochs, plateau_factor: schedule "plateau" multiplies the rate by the factor after so many epochs without a better monitor.
         patience: stop after so many epochs without a better monitor; 0 never stops early.
         momentum, weight_decay: SGD; the decay is added to the gradient of every weight, as PyTorch does.
@@ -265,7 +266,7 @@ class TrainConfig:
         _require_range(own, "lr", self.lr, 0, above=True)
         _require_range(own, "epochs", self.epochs, 1)
         _require_range(own, "warmup_epochs", self.warmup_epochs, 0)
-        _require_choice(own, "schedule", self.schedule, ("cosine", "plateau", "constant"))
+        _require_choice(own, "schedule", self.schedule, ("cosine", "hold_polynomial", "plateau", "constant"))
         _require_range(own, "plateau_epochs", self.plateau_epochs, 1)
         _require_range(own, "plateau_factor", self.plateau_factor, 0, 1, above=True)
         _require_range(own, "patience", self.patience, 0)

@@ -62,12 +62,19 @@ def test_changed_settings_are_named():
         require_same_run(CONFIG, dataclasses.replace(replace("data", data_root="other"), train=TrainConfig(lr=0.2)))
 
 
-def test_the_cache_may_move_and_a_run_without_cosine_may_be_longer():
+def test_the_cache_may_move():
     assert changed_fields(CONFIG, replace("data", cache_dir="elsewhere")) == []
-    assert changed_fields(CONFIG, replace("train", epochs=300)) == ["epochs: 200 -> 300"]
-    constant = replace("train", schedule="constant")
-    assert changed_fields(constant, dataclasses.replace(constant, train=dataclasses.replace(constant.train, epochs=300))) == []
+
+
+@pytest.mark.parametrize("schedule, may_be_longer", [("cosine", False), ("hold_polynomial", False), ("plateau", True), ("constant", True)])
+def test_a_run_may_be_longer_unless_its_schedule_ends_at_the_last_epoch(schedule, may_be_longer):
+    run = replace("train", schedule=schedule)
+    longer = dataclasses.replace(run, train=dataclasses.replace(run.train, epochs=300))
+    assert changed_fields(run, longer) == ([] if may_be_longer else ["epochs: 200 -> 300"])
 
 
 def test_default_name():
     assert default_name(CONFIG) == "words-bc_resnet1.5-logmel40-seed1"
+    sparknet = ModelConfig(model="sparknet", channels=8)
+    assert default_name(dataclasses.replace(CONFIG, model=sparknet)) == "words-sparknet8-logmel40-seed1"
+    assert default_name(dataclasses.replace(CONFIG, model=ModelConfig(model="ds_cnn"))) == "words-ds_cnn-logmel40-seed1"
