@@ -134,7 +134,7 @@ def test_without_recordings_only_the_silence_class_gets_noise(pcm, seeds, as_num
     clips = np.where(LABELS[:, None] == 1, 0, pcm)
     got = np.asarray(waveform.apply(clips, draws))
     np.testing.assert_array_equal(got[LABELS != 1], clips[LABELS != 1])
-    assert (np.abs(got[LABELS == 1]).max(1) > 1e-4).all()
+    assert (np.abs(got[LABELS == 1]).max(1) > 1e-4).all() and got.shape == (32, CLIP)
 
 
 def test_nothing_to_do(pcm, seeds):
