@@ -56,16 +56,17 @@ def _configuration():
 def main(argv):
     if argv[1:]:
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if FLAGS.threads:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ[name] = str(FLAGS.threads)
     config, folder = _configuration()
     # Keras and TensorFlow take seconds to import: after the settings are known to be good.
-    from kws_tf.training import session
+    from kws_tf.training import session, tensorboard
 
+    on_epoch = tensorboard.TensorBoardWriter(folder.tensorboard_dir) if FLAGS.tensorboard else None
     try:
-        session.train(config, folder, resume=FLAGS.resume, overwrite=FLAGS.overwrite, tensorboard=FLAGS.tensorboard)
+        session.train(config, folder, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
     except KeyboardInterrupt:
         logging.info("stopped by hand; continue with: python -m kws_tf.train --resume --run_dir %s", folder.path)
         raise
