@@ -140,6 +140,8 @@ class DataConfig:
 class AugmentConfig:
     """Random changes to training clips, drawn per clip. Every probability 0 switches its change off.
 
+    Shift and noise of a clip are decided by one draw, as in the published recipe: with equal probabilities a clip gets both or neither.
+
     Args:
         shift_prob, shift_ms: time shift by up to +-shift_ms, zero fill.
         noise_dir: folder of noise recordings; "" for none.
@@ -148,10 +150,11 @@ class AugmentConfig:
         noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
         noise_amplitude, noise_snr_db: low and high.
         gain_prob, gain_db: level change drawn from U(gain_db).
-        silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude).
+        silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude),
+            synthetic noise if there is no noise_dir.
         spec_prob: share of clips that get SpecAugment.
-        frequency_masks, frequency_mask_rows, time_masks, time_mask_frames: number and largest width; a width of -1 row means
-            the preset of the paper for the model's tau (0 for tau <= 1: off).
+        frequency_masks, frequency_mask_rows, time_masks, time_mask_frames: number of masks and their parameter P: a mask is
+            int(U(0, P)) wide. -1 rows means the preset of the paper for the model's tau (tau <= 1: no masks at all, time masks included).
     """
 
     shift_prob: float = 0.8
