@@ -88,11 +88,13 @@ def whole_chain(config, recordings, seed_generator):
     return chain
 
 
-def measure(cases, rounds):
-    """CPU seconds [rounds] of each case, in turn within a round."""
+def measure(cases, rounds, agree):
+    """CPU seconds [rounds] of each case, in turn within a round; with agree, after a check that all give the same result."""
     seconds = {name: [] for name in cases}
-    for function, arguments in cases.values():
-        function(*arguments)
+    results = [function(*arguments).numpy() for function, arguments in cases.values()]
+    if agree:
+        for result in results[1:]:
+            np.testing.assert_allclose(result, results[0], atol=1e-3)
     for _ in range(rounds):
         for name, (function, arguments) in cases.items():
             start = time.process_time()
@@ -101,9 +103,9 @@ def measure(cases, rounds):
     return {name: np.array(values) for name, values in seconds.items()}
 
 
-def report(title, cases, n_clips, rounds):
+def report(title, cases, n_clips, rounds, agree=True):
     """Prints one line per case; the first case is the one that the package uses."""
-    seconds = measure(cases, rounds)
+    seconds = measure(cases, rounds, agree)
     first = next(iter(seconds))
     print(f"\n{title}")
     for name, values in seconds.items():
@@ -141,7 +143,7 @@ def main(_):
     report("shift, noise, features, SpecAugment", {
         "int16 clips to augmented features": (chain, (tf.constant(pcm), tf.constant(labels))),
         "features alone": (tf.function(layer), (clips,)),
-    }, n_clips, ROUNDS.value)
+    }, n_clips, ROUNDS.value, agree=False)
 
 
 if __name__ == "__main__":
