@@ -17,22 +17,24 @@ ALLOWED = {
     "atomic_file": {"errors"},
     "audio": {"errors", "config"},
     "crop": {"errors", "config"},
+    "crop": {"errors", "config"},
     "mel": {"errors", "config"},
     "manifest": {"errors", "config", "atomic_file"},
     "dataset": FOUNDATION,
     "augment": FOUNDATION,
     "features": FOUNDATION,
+    "front_end": FOUNDATION,
     "layers": FOUNDATION | {"features"},
     "models": FOUNDATION | {"features", "layers"},
     "streaming": FOUNDATION | {"features", "layers", "models"},
     "training": FOUNDATION | KERAS_STACK,
-    "tflite": FOUNDATION | {"features", "layers", "models", "streaming"},
+    "tflite": FOUNDATION | {"features", "front_end", "layers", "models", "streaming"},
     "runtime": FOUNDATION,
     "evaluation": FOUNDATION | {"runtime", "dataset"},
     "synthesis": FOUNDATION | {"dataset", "runtime", "evaluation"},
 }
 NO_TENSORFLOW = {"layers", "models", "features", "augment", "streaming"}
-NO_KERAS = FOUNDATION | {"runtime", "evaluation"}
+NO_KERAS = FOUNDATION | {"front_end", "runtime", "evaluation"}
 
 
 def module_files():
