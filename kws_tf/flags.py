@@ -41,7 +41,6 @@ HELP = {
         "shift_prob": "Share of training clips that are shifted in time.",
         "shift_ms": "Largest shift in milliseconds, both ways; zero fill.",
         "noise_dir": "Folder of background noise recordings; empty for no noise.",
-        "noise_fraction": "Share of each noise recording, from its start, that is used.",
         "noise_fraction": "Share of each noise recording, from its start, that is used; the rest stays unheard, for silence or tests.",
         "noise_prob": "Share of training clips that get background noise.",
         "noise_mode": "amplitude (noise scaled by U(noise_amplitude)) or snr (signal-to-noise ratio U(noise_snr_db)).",

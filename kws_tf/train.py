@@ -5,19 +5,22 @@
     python -m kws_tf.train --resume --run_dir runs/NAME
 
 DIR holds training/<class>/**, validation/<class>/** and, if there is one, testing/<class>/**. Everything that a run makes is in
-its run folder: config.json labels.txt history.csv curves.png best.weights.h5 checkpoints/ export/. A killed run loses at most
-the epoch at work; --resume continues it exactly.
+its run folder: config.json labels.txt history.csv curves.png best.weights.h5 checkpoints/ export/ evaluation.json. A killed run
+loses at most the epoch at work; --resume continues it exactly.
 """
 
+import json
 import os
 import pathlib
 
 from absl import flags, logging
 
+from kws_tf import atomic_file
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_config, run, run_config
 
 FLAGS = flags.FLAGS
+PROFILES = ("float32", "features")
 
 
 def define(flag_values=FLAGS):
@@ -28,6 +31,7 @@ def define(flag_values=FLAGS):
                          "flags may repeat it and must not contradict it.", **place)
     flags.DEFINE_boolean("overwrite", False, "Replace what a previous run made in the run folder.", **place)
     flags.DEFINE_boolean("export", True, "After training, export TFLite files and score them on the testing split.", **place)
+    flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of the int8 file.", lower_bound=1, **place)
     flags.DEFINE_boolean("tensorboard", False, "Also write TensorBoard summaries into the run folder (needs TensorFlow).", **place)
     flags.DEFINE_integer("threads", 0, "Threads of the computation; 0 for all cores. With 1, equal seeds give equal weights.",
                          lower_bound=0, **place)
@@ -53,6 +57,69 @@ def _configuration():
     return config, folder
 
 
+def export(trained, config, folder):
+    """Exports the best weights as export/float32 and export/features (int8) of the run folder.
+
+    Args:
+        trained: kws_tf.training.session.Trained. config: RunConfig. folder: RunFolder.
+    """
+    import numpy as np
+
+    from kws_tf import tflite
+
+    training = trained.clips.splits["training"]
+    chosen = tflite.choose_clips(training.labels, FLAGS.calibration_clips, config.train.seed)
+    pcm = training.fit(chosen, config.clip_samples, config.data.eval_crop).astype(np.float32) / 32768
+    calibration = np.concatenate([np.asarray(trained.network.features(part)) for part in np.array_split(pcm, -(-len(pcm) // 100))])
+    best = trained.outcome.history[trained.outcome.best_epoch - 1]
+    metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
+    for profile in PROFILES:
+        tflite.export(trained.network.backbone, config, trained.clips.classes, calibration, folder.export_dir / profile,
+                      profile=profile, metrics=metrics)
+
+
+def score_exports(trained, config, folder):
+    """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json.
+
+    Returns:
+        (rows, split): for each profile its figures (evaluation.classification.report), and the name of the split.
+    """
+    from kws_tf import evaluation
+
+    split = "validation" if "testing" in trained.clips.missing_splits else "testing"
+    report = evaluation.evaluate_model(folder.export_dir / "features", config.data, split, compare_with=folder.export_dir / "float32")
+    atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2) + "\n")
+    return {"float32": report["other"], "features": report}, split
+
+
+def print_summary(trained, config, folder, scored=None):
+    """Prints what the run achieved as one short table, and where its files are."""
+    from rich.console import Console
+    from rich.table import Table
+
+    best = trained.outcome.history[trained.outcome.best_epoch - 1]
+    table = Table(title=f"{folder.path}: best of {len(trained.outcome.history)} epochs is {best['epoch']} "
+                        f"(validation {config.train.monitor} {best['val_' + config.train.monitor]:.4f})", title_justify="left")
+    for header, justify in (("model", "left"), ("split", "left"), ("accuracy", "right"), ("95 % interval", "right"),
+                            ("mean of classes", "right"), ("clips", "right"), ("bytes", "right")):
+        table.add_column(header, justify=justify)
+    table.add_row("Keras float32", "validation", f"{100 * best['val_accuracy']:.2f} %", "", f"{100 * best['val_balanced_accuracy']:.2f} %",
+                  str(trained.clips.splits["validation"].n_clips), "")
+    rows, split = scored or ({}, "")
+    for profile, row in rows.items():
+        low, high = row["accuracy_interval"]
+        path = folder.export_dir / profile / "model.tflite"
+        table.add_row({"float32": "TFLite float32", "features": "TFLite int8"}[profile], split, f"{100 * row['accuracy']:.2f} %",
+                      f"{100 * low:.2f} to {100 * high:.2f}", f"{100 * row['balanced_accuracy']:.2f} %", str(row["clips"]),
+                      str(path.stat().st_size))
+    console = Console(highlight=False)
+    console = console if console.is_terminal else Console(width=130, highlight=False)
+    console.print(table)
+    if split == "validation":
+        console.print("There is no testing split: the exported files were scored on validation, which also picked the best epoch. "
+                      "Read these figures as optimistic.")
+
+
 def main(argv):
     if argv[1:]:
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
@@ -66,10 +133,15 @@ def main(argv):
 
     on_epoch = tensorboard.TensorBoardWriter(folder.tensorboard_dir) if FLAGS.tensorboard else None
     try:
-        session.train(config, folder, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
+        trained = session.train(config, folder, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
     except KeyboardInterrupt:
         logging.info("stopped by hand; continue with: python -m kws_tf.train --resume --run_dir %s", folder.path)
         raise
+    scored = None
+    if FLAGS.export:
+        export(trained, config, folder)
+        scored = score_exports(trained, config, folder)
+    print_summary(trained, config, folder, scored)
 
 
 if __name__ == "__main__":

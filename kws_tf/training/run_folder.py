@@ -11,13 +11,15 @@ from kws_tf import atomic_file
 from kws_tf.config import RunConfig, from_dict, to_dict
 from kws_tf.errors import ConfigError, TrainingError
 
-_MADE_HERE = ("config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "tensorboard")
+_MADE_HERE = ("config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "evaluation.json",
+              "tensorboard")
 
 
 class RunFolder:
     """Paths of a run, and the rules for starting, continuing and replacing one.
 
-        config.json  labels.txt  history.csv  curves.png  best.weights.h5  checkpoints/last.npz  export/<profile>/  tensorboard/
+        config.json  labels.txt  history.csv  curves.png  best.weights.h5  checkpoints/last.npz
+        export/<profile>/  evaluation.json  tensorboard/
 
     Args:
         path: the folder; made by `start`.
@@ -32,6 +34,7 @@ class RunFolder:
         self.best_weights_file = self.path / "best.weights.h5"
         self.checkpoint_file = self.path / "checkpoints" / "last.npz"
         self.export_dir = self.path / "export"
+        self.evaluation_file = self.path / "evaluation.json"
         self.tensorboard_dir = self.path / "tensorboard"
 
     def config(self):

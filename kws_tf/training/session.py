@@ -1,5 +1,6 @@
 """One training run from configuration to best weights: data set, network, loop."""
 
+import dataclasses
 import math
 
 import keras
@@ -7,8 +8,17 @@ from absl import logging
 
 from kws_tf import augment, dataset, features, models
 from kws_tf.errors import DatasetError, TrainingError
-from kws_tf.training.loop import Loop
+from kws_tf.training.loop import Loop, Outcome
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+    """What a run ends with: the TrainingNetwork with the weights of the best epoch, the ClipDataset, the loop's Outcome."""
+
+    network: TrainingNetwork
+    clips: dataset.ClipDataset
+    outcome: Outcome
 
 
 def load_dataset(config):
@@ -55,7 +65,9 @@ def _waveform_augment(config, classes):
     rate, silence = config.features.sample_rate, config.augment.silence_label
     recordings = ()
     if config.augment.noise_dir:
-        recordings = dataset.load_noise(config.augment.noise_dir, rate, fraction=config.augment.noise_fraction)
+        recordings = dataset.load_noise(config.augment.noise_dir, rate, fraction=config.augment.noise_fraction,
+                                        cache_dir=config.data.cache_dir, audio_backend=config.data.audio_backend,
+                                        allow_bad_files=config.data.allow_bad_files)
     return augment.WaveformAugment(config.augment, rate, config.clip_samples, recordings,
                                    silence_index=classes.index(silence) if silence in classes else None)
 
@@ -69,7 +81,7 @@ def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
         on_epoch: called with the history row of every finished epoch.
 
     Returns:
-        (network, clips, outcome): the TrainingNetwork with the weights of the best epoch, the ClipDataset, the loop's Outcome.
+        Trained.
 
     Raises:
         KwsError: whatever keeps the run from starting or from going on.
@@ -89,4 +101,4 @@ def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
         folder.write_config(config)
     outcome = loop.run()
     network.backbone.load_weights(folder.best_weights_file)
-    return network, clips, outcome
+    return Trained(network, clips, outcome)

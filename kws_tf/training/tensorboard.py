@@ -17,7 +17,7 @@ class TensorBoardWriter:
         try:
             import tensorflow as tf
         except ImportError as error:
-            raise ConfigError("--tensorboard needs TensorFlow, which is not installed here; leave it away or install kws_tf[train].") from error
+            raise ConfigError("--tensorboard needs TensorFlow, which is not installed here; install kws_tf[train].") from error
         self._summary = tf.summary
         self._folder = str(folder)
         self._writer = None
