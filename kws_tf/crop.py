@@ -26,8 +26,9 @@ def start_range(lengths, clip_samples):
 def energy_start(pcm, clip_samples):
     """Position of the window that holds the most energy of a clip that is longer than the window.
 
-    E(s) = sum over the window at s of (pcm - mean)^2. Many windows around a short word hold all of it, so the result is the middle of
-    the run of positions around the best one with E >= max E - 0.02 (max E - min E): the word is centred as well as its clip allows.
+    E(s) = sum over the window at s of (pcm - mean)^2, with zeros before and after the clip. Many windows around a short word hold all of
+    it, so the result is the middle of the run of positions around the best one with E >= max E - 0.02 (max E - min E), moved into the
+    clip: a word is centred, or, near an end of the clip, as far from the edge of the window as the clip allows.
 
     Args:
         pcm: int16 [samples], at least clip_samples.
@@ -38,13 +39,16 @@ def energy_start(pcm, clip_samples):
     """
     signal = pcm.astype(np.float64)
     sums = np.concatenate([[0.0], np.cumsum(np.square(signal - signal.mean()))])
-    energy = sums[clip_samples:] - sums[:-clip_samples]
-    best = int(np.argmax(energy))
-    poor = np.flatnonzero(energy < energy[best] - 0.02 * (energy[best] - energy.min()))
+    spare = len(pcm) - clip_samples
+    positions = np.arange(-clip_samples, len(pcm) + 1)
+    energy = sums[np.clip(positions + clip_samples, 0, len(pcm))] - sums[np.clip(positions, 0, len(pcm))]
+    inside = energy[clip_samples:clip_samples + spare + 1]
+    best = int(np.argmax(inside))
+    poor = positions[energy < inside[best] - 0.02 * (inside[best] - inside.min())]
     i = int(np.searchsorted(poor, best))
-    first = poor[i - 1] + 1 if i > 0 else 0
-    last = poor[i] - 1 if i < len(poor) else len(energy) - 1
-    return int(first + last) // 2
+    first = poor[i - 1] + 1 if i > 0 else positions[0]
+    last = poor[i] - 1 if i < len(poor) else positions[-1]
+    return int(np.clip((first + last) // 2, 0, spare))
 
 
 def fixed_starts(lengths, clip_samples, crop):
