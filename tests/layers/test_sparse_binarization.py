@@ -79,7 +79,8 @@ def test_sparsity_is_the_share_of_closed_gates_without_noise(gate, sparsity):
 
 def test_the_metric_reaches_the_log_and_the_penalty_the_loss_of_a_model():
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((9,)), SparseBinarization(penalty=100.0, seed=1, name="gates"), keras.layers.Dense(1, name="dense")])
+    model = keras.Sequential([keras.Input((9,)), SparseBinarization(penalty=100.0, seed=1, name="gates"),
+                              keras.layers.Dense(1, name="dense")])
     model.compile("sgd", "mse", jit_compile=False)
     logs = model.train_on_batch(np.arctanh(MU - 1e-3)[None], np.zeros((1, 1), np.float32), return_dict=True)
     assert logs["sparsity"] == pytest.approx(3 / 9)
