@@ -75,7 +75,7 @@ class SubSpectralNormalization(keras.layers.Layer):
             mean, variance: [groups, channels] or None.
 
         Returns:
-            scale, shift: float32 [frequency, channels].
+            scale, shift: [frequency, channels].
         """
         mean = self.moving_mean if mean is None else mean
         variance = self.moving_variance if variance is None else variance
@@ -85,7 +85,7 @@ class SubSpectralNormalization(keras.layers.Layer):
         return ops.repeat(scale, band_rows, axis=0), ops.repeat(shift, band_rows, axis=0)
 
     def call(self, inputs, training=None):
-        x = ops.cast(inputs, "float32")
+        x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
         if training and self.trainable:
             bands = ops.reshape(x, (-1, self.groups, self.rows // self.groups, x.shape[-1]))
             mean, variance = ops.moments(bands, axes=(0, 2))
@@ -99,7 +99,7 @@ class SubSpectralNormalization(keras.layers.Layer):
         """Moves the moving statistics towards those of a batch.
 
         Args:
-            mean, variance: float32 [groups, channels], the variance biased.
+            mean, variance: [groups, channels], the variance biased.
         """
         for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(moving * self.momentum + ops.cast(batch, moving.dtype) * (1.0 - self.momentum))

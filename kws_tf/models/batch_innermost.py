@@ -14,8 +14,8 @@ from kws_tf.models.bc_resnet import BCResNet
 
 
 def supports(model):
-    """Whether batch_innermost() can compute this network: a built BCResNet in float32."""
-    return isinstance(model, BCResNet) and model.built and model.compute_dtype == "float32"
+    """Whether batch_innermost() can compute this network: a built BCResNet, not in half precision."""
+    return isinstance(model, BCResNet) and model.built and model.compute_dtype in ("float32", "float64")
 
 
 def batch_innermost(model):
@@ -25,7 +25,7 @@ def batch_innermost(model):
     tf.function on a CPU, without XLA. The banded matrices over time have frames^2 entries per channel: made for clips of seconds.
 
     Args:
-        model: BCResNet, built, float32.
+        model: BCResNet, built, float32 (or float64).
 
     Returns:
         f(features [batch, time, frequency, 1], training=False) -> logits [batch, classes]; time must be known.
@@ -37,11 +37,11 @@ def batch_innermost(model):
         >>> logits = batch_innermost(model)(features, training=True)
     """
     if not supports(model):
-        raise ConfigError(f"batch_innermost: expected a built float32 BCResNet; received {type(model).__name__} "
+        raise ConfigError(f"batch_innermost: expected a built BCResNet in float32; received {type(model).__name__} "
                           f"(dtype {model.compute_dtype}). Use --layout=channels_last.")
 
     def forward(features, training=False):
-        x = ops.transpose(ops.squeeze(ops.cast(features, "float32"), axis=3), (2, 1, 0))
+        x = ops.transpose(ops.squeeze(ops.cast(features, model.compute_dtype), axis=3), (2, 1, 0))
         x = ops.relu(_norm(model.stem_norm, _stem(model, x), training))
         for block in model.blocks:
             x = _block(block, x, training)
@@ -103,7 +103,7 @@ def _taps(n_taps, n_in, n_out, stride=1, dilation=1, before=0):
 def _banded(kernel, taps):
     """Banded matrices [..., n_out, n_in] of the kernels [..., taps]; the gradient falls back to the taps."""
     n_taps, n_out, n_in = taps.shape
-    return ops.reshape(ops.matmul(kernel, taps.reshape(n_taps, -1)), (*kernel.shape[:-1], n_out, n_in))
+    return ops.reshape(ops.matmul(kernel, ops.cast(taps.reshape(n_taps, -1), kernel.dtype)), (*kernel.shape[:-1], n_out, n_in))
 
 
 def _time_taps(padding, frames):
@@ -128,7 +128,7 @@ def _stem(model, x):
 def _pointwise(layer, x):
     channels, rows, frames, _ = x.shape
     y = ops.matmul(ops.transpose(layer.kernel[0, 0]), ops.reshape(x, (channels, -1)))
-    return ops.reshape(y, (-1, rows, frames, ops.shape(x)[3]))
+    return ops.reshape(y, (layer.kernel.shape[-1], rows, frames, -1))
 
 
 def _block(block, x, training):
@@ -153,7 +153,7 @@ def _time_branch(block, pooled, training):
     pooled = _pointwise(block.pointwise_conv, pooled)
     if training and block.dropout_rate:
         # The layer's own draw on ones: the same seeds and the same masks as in the ordinary layout.
-        mask = block.dropout(ops.ones((ops.shape(pooled)[3], 1, 1, channels)), training=True)
+        mask = block.dropout(ops.ones((ops.shape(pooled)[3], 1, 1, channels), pooled.dtype), training=True)
         pooled = pooled * ops.transpose(mask, (3, 1, 2, 0))
     return pooled
 
