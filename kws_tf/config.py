@@ -149,7 +149,9 @@ class AugmentConfig:
         noise_prob: share of clips that get noise.
         noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
         noise_amplitude, noise_snr_db: low and high.
+        white_noise_prob, white_noise_dbfs: share of clips that get white noise, of a level from U(white_noise_dbfs) relative to full scale.
         gain_prob, gain_db: level change drawn from U(gain_db).
+        peak_normalize: bring every training clip to full scale first; only to reproduce the published training of SparkNet.
         silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude),
             synthetic noise if there is no noise_dir.
         spec_prob: share of clips that get SpecAugment.
@@ -165,8 +167,11 @@ class AugmentConfig:
     noise_mode: str = "amplitude"
     noise_amplitude: tuple[float, ...] = (0.0, 0.1)
     noise_snr_db: tuple[float, ...] = (-5.0, 30.0)
+    white_noise_prob: float = 0.0
+    white_noise_dbfs: tuple[float, ...] = (-90.0, -46.0)
     gain_prob: float = 0.0
     gain_db: tuple[float, ...] = (-20.0, 6.0)
+    peak_normalize: bool = False
     silence_label: str = "_silence_"
     silence_amplitude: tuple[float, ...] = (0.0, 1.0)
     spec_prob: float = 1.0
@@ -177,7 +182,7 @@ class AugmentConfig:
 
     def __post_init__(self):
         own = "augment"
-        for name in ("shift_prob", "noise_prob", "gain_prob", "spec_prob"):
+        for name in ("shift_prob", "noise_prob", "white_noise_prob", "gain_prob", "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
         _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
@@ -185,6 +190,7 @@ class AugmentConfig:
         _require_pair(own, "noise_amplitude", self.noise_amplitude, 0)
         _require_pair(own, "silence_amplitude", self.silence_amplitude, 0)
         _require_pair(own, "noise_snr_db", self.noise_snr_db)
+        _require_pair(own, "white_noise_dbfs", self.white_noise_dbfs)
         _require_pair(own, "gain_db", self.gain_db)
         for name in ("frequency_masks", "time_masks", "time_mask_frames"):
             _require_range(own, name, getattr(self, name), 0)
@@ -218,7 +224,8 @@ class ModelConfig:
     def __post_init__(self):
         own = "model"
         _require_range(own, "tau", self.tau, 0, 64, above=True)
-        _require(int(8 * self.tau) >= 1, f"{own}: tau={self.tau:g} gives no channel: int(8*tau) must be at least 1; use --tau=0.625 or more.")
+        _require(int(8 * self.tau) >= 1,
+                 f"{own}: tau={self.tau:g} gives no channel: int(8*tau) must be at least 1; use --tau=0.625 or more.")
         _require(self.ssn_groups == "auto" or self.ssn_groups.isdigit(),
                  f"{own}: ssn_groups must be 'auto', 0 or a positive number; received {self.ssn_groups!r}.")
         _require_choice(own, "padding", self.padding, ("causal", "symmetric"))
@@ -317,11 +324,10 @@ def from_dict(cls, values):
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(values) - set(hints))
     _require(not unknown, f"{cls.__name__}: unknown field {', '.join(unknown)}; known are {', '.join(hints)}.")
-    arguments = {}
-    for name, value in values.items():
-        if dataclasses.is_dataclass(hints[name]):
-            value = from_dict(hints[name], value)
-        elif isinstance(value, list):
-            value = tuple(value)
-        arguments[name] = value
-    return cls(**arguments)
+
+    def decode(kind, value):
+        if dataclasses.is_dataclass(kind):
+            return from_dict(kind, value)
+        return tuple(value) if isinstance(value, list) else value
+
+    return cls(**{name: decode(hints[name], value) for name, value in values.items()})
