@@ -6,9 +6,11 @@ from keras import ops
 from kws_tf.augment.background_noise import BackgroundNoise
 from kws_tf.augment.gain import Gain
 from kws_tf.augment.noise_bank import NoiseBank
+from kws_tf.augment.peak_normalization import PeakNormalization
 from kws_tf.augment.random_draw import uniform
 from kws_tf.augment.synthetic_noise import synthetic_noise
 from kws_tf.augment.time_shift import TimeShift
+from kws_tf.augment.white_noise import WhiteNoise
 from kws_tf.errors import ConfigError
 
 SYNTHETIC_NOISE_S = 20.0
@@ -16,10 +18,10 @@ LARGEST_SAMPLE = 32767 / 32768
 
 
 class WaveformAugment:
-    """Time shift, background noise, gain, in this order, then the limits of 16-bit PCM.
+    """Peak normalisation, time shift, background noise, white noise, gain, in this order, then the limits of 16-bit PCM.
 
-    One coin per clip decides on shift and noise together: with equal probabilities a clip gets both or neither, as in the published
-    recipe of BC-ResNet. The gain comes last, on clip and noise alike, and has a coin of its own.
+    One coin per clip decides on shift and background noise together: with equal probabilities a clip gets both or neither, as in the
+    published recipe of BC-ResNet. White noise has a coin of its own, and so has the gain, which comes last, on clip and noise alike.
     A change whose probability is 0 is left out of the graph and of the draws.
 
     Without recordings only clips of the silence class get noise, and that is synthetic: white, pink and brown, the same in every run.
@@ -44,7 +46,8 @@ class WaveformAugment:
         if augment.noise_dir and not recordings:
             raise ConfigError(f"WaveformAugment: noise_dir is {augment.noise_dir!r}, but no noise recording was passed.")
         noise_prob = augment.noise_prob if recordings else 0.0
-        self.shift = self.noise = self.gain = None
+        self.shift = self.noise = self.white_noise = self.gain = None
+        self.peak_normalization = PeakNormalization() if augment.peak_normalize else None
         max_samples = round(augment.shift_ms * sample_rate / 1000)
         if augment.shift_prob and max_samples:
             self.shift = TimeShift(augment.shift_prob, max_samples, clip_samples)
@@ -54,6 +57,8 @@ class WaveformAugment:
                              "other clips none.", augment.silence_label)
                 recordings = synthetic_noise(sample_rate, SYNTHETIC_NOISE_S, seed=0)
             self.noise = BackgroundNoise(augment, NoiseBank(recordings, clip_samples), noise_prob, silence_index)
+        if augment.white_noise_prob:
+            self.white_noise = WhiteNoise(augment.white_noise_prob, augment.white_noise_dbfs, sample_rate, clip_samples)
         if augment.gain_prob:
             self.gain = Gain(augment.gain_prob, augment.gain_db)
         self.clip_samples = clip_samples
@@ -61,7 +66,10 @@ class WaveformAugment:
     @property
     def enabled(self):
         """Whether any change is made."""
-        return any((self.shift, self.noise, self.gain))
+        return any(self._changes())
+
+    def _changes(self):
+        return self.peak_normalization, self.shift, self.noise, self.white_noise, self.gain
 
     def draw(self, batch_size, labels, seed_generator):
         """Draws for the clips of one batch.
@@ -73,7 +81,7 @@ class WaveformAugment:
 
         Returns:
             Dictionary of tensors [batch]: shift_samples int32, noise_start int32, noise_amplitude float32, noise_snr_db float32,
-            gain_db float32, those that the configuration asks for.
+            white_noise_start int32, white_noise_dbfs float32, gain_db float32, those that the configuration asks for.
         """
         draws = {}
         coin = uniform((batch_size,), seed_generator)
@@ -81,6 +89,8 @@ class WaveformAugment:
             draws.update(self.shift.draw(coin, seed_generator))
         if self.noise:
             draws.update(self.noise.draw(coin, labels, seed_generator))
+        if self.white_noise:
+            draws.update(self.white_noise.draw(uniform((batch_size,), seed_generator), seed_generator))
         if self.gain:
             draws.update(self.gain.draw(uniform((batch_size,), seed_generator), seed_generator))
         return draws
@@ -95,7 +105,7 @@ class WaveformAugment:
         Returns:
             float32 [batch, clip_samples] in [-1, 1).
         """
-        for change in (self.shift, self.noise, self.gain):
+        for change in self._changes():
             if change:
                 pcm = change.apply(pcm, draws)
         return ops.clip(pcm, -1.0, LARGEST_SAMPLE)

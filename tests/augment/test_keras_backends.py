@@ -12,7 +12,8 @@ from kws_tf import features
 from kws_tf.augment import SpecAugment, WaveformAugment
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig
 
-AUGMENT = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6)
+AUGMENT = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6, white_noise_prob=0.5,
+                        peak_normalize=True)
 CLIP, FEATURES = 2000, FEATURE_PRESETS["bc_resnet"]
 
 PROGRAM = """
@@ -24,7 +25,8 @@ from kws_tf.augment import SpecAugment, WaveformAugment
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig
 
 given = dict(np.load(sys.argv[1]))
-augment = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6)
+augment = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6, white_noise_prob=0.5,
+                        peak_normalize=True)
 preset = FEATURE_PRESETS["bc_resnet"]
 waveform = WaveformAugment(augment, 16000, given["pcm"].shape[1], [given["noise"]], silence_index=0)
 masks = SpecAugment(augment, preset.n_frames(given["pcm"].shape[1]), preset.n_features, tau=2)

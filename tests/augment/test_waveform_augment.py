@@ -137,6 +137,27 @@ def test_without_recordings_only_the_silence_class_gets_noise(pcm, seeds, as_num
     assert (np.abs(got[LABELS == 1]).max(1) > 1e-4).all() and got.shape == (32, CLIP)
 
 
+def test_full_scale_comes_first_then_shift_white_noise_and_gain(pcm, as_numpy):
+    augment = AugmentConfig(shift_prob=1.0, white_noise_prob=0.5, white_noise_dbfs=(-40.0, -20.0), gain_prob=1.0, peak_normalize=True)
+    waveform = WaveformAugment(augment, RATE, CLIP)
+    draws = as_numpy(waveform.draw(32, None, keras.random.SeedGenerator(1)))
+    level, gain = draws["white_noise_dbfs"], 10 ** (draws["gain_db"] / 20)
+    assert 4 < np.isneginf(level).sum() < 28
+    expected = []
+    for number, clip in enumerate(pcm):
+        shift = draws["shift_samples"][number]
+        moved = np.zeros(CLIP)
+        moved[max(0, shift):CLIP + min(0, shift)] = (clip / np.abs(clip).max())[max(0, -shift):CLIP - max(0, shift)]
+        cut = np.array(waveform.white_noise.bank.pcm)[draws["white_noise_start"][number]:][:CLIP] / 4096
+        expected.append(np.clip((moved + 10 ** (level[number] / 20) * cut) * gain[number], -1, 32767 / 32768))
+    np.testing.assert_allclose(waveform.apply(pcm, draws), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("settings", [{"white_noise_prob": 0.1}, {"peak_normalize": True}])
+def test_either_change_alone_is_enabled(settings):
+    assert WaveformAugment(AugmentConfig(shift_prob=0.0, **settings), RATE, CLIP).enabled
+
+
 def test_nothing_to_do(pcm, seeds):
     off = AugmentConfig(shift_prob=0.0)
     waveform = WaveformAugment(off, RATE, CLIP)
