@@ -21,6 +21,8 @@ from kws_tf.flags import define_config, run, run_config
 
 FLAGS = flags.FLAGS
 PROFILES = ("float32", "features")
+VALIDATION_NOTE = ("There is no testing split: the exported files were scored on validation, which also picked the best epoch. "
+                   "Read these figures as optimistic.")
 
 
 def define(flag_values=FLAGS):
@@ -44,10 +46,13 @@ def _configuration():
 
     if FLAGS.resume and FLAGS.overwrite:
         raise ConfigError("--resume and --overwrite contradict each other; give one of them.")
-    config = run_config()
-    if not config.data.data_root and not (FLAGS.resume and FLAGS.run_dir):
-        raise ConfigError("--data_root is missing: the folder with training/<class>/** and validation/<class>/**.")
-    folder = run_folder.RunFolder(FLAGS.run_dir or pathlib.Path("runs") / run_folder.default_name(config))
+    if FLAGS.resume and FLAGS.run_dir:
+        folder = run_folder.RunFolder(FLAGS.run_dir)
+    else:
+        config = run_config()
+        if not config.data.data_root:
+            raise ConfigError("--data_root is missing: the folder with training/<class>/** and validation/<class>/**.")
+        folder = run_folder.RunFolder(FLAGS.run_dir or pathlib.Path("runs") / run_folder.default_name(config))
     if not FLAGS.resume:
         folder.require_free(FLAGS.overwrite)
         return config, folder
@@ -57,67 +62,68 @@ def _configuration():
     return config, folder
 
 
-def export(trained, config, folder):
+def export(trained, clips, config, folder):
     """Exports the best weights as export/float32 and export/features (int8) of the run folder.
 
     Args:
-        trained: kws_tf.training.session.Trained. config: RunConfig. folder: RunFolder.
+        trained: kws_tf.training.session.Trained. clips: ClipDataset. config: RunConfig. folder: RunFolder.
     """
     import numpy as np
 
     from kws_tf import tflite
 
-    training = trained.clips.splits["training"]
+    training, best = clips.splits["training"], trained.outcome.best_row
     chosen = tflite.choose_clips(training.labels, FLAGS.calibration_clips, config.train.seed)
     pcm = training.fit(chosen, config.clip_samples, config.data.eval_crop).astype(np.float32) / 32768
     calibration = np.concatenate([np.asarray(trained.network.features(part)) for part in np.array_split(pcm, -(-len(pcm) // 100))])
-    best = trained.outcome.history[trained.outcome.best_epoch - 1]
     metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
     for profile in PROFILES:
-        tflite.export(trained.network.backbone, config, trained.clips.classes, calibration, folder.export_dir / profile,
+        tflite.export(trained.network.backbone, config, clips.classes, calibration, folder.export_dir / profile,
                       profile=profile, metrics=metrics)
 
 
-def score_exports(trained, config, folder):
+def score_exports(clips, config, folder):
     """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json.
 
     Returns:
-        (rows, split): for each profile its figures (evaluation.classification.report), and the name of the split.
+        The report of evaluation.evaluate_model: figures of the int8 file, and under "other" those of the float32 file.
     """
     from kws_tf import evaluation
 
-    split = "validation" if "testing" in trained.clips.missing_splits else "testing"
+    split = "testing" if "testing" in clips.splits else "validation"
     report = evaluation.evaluate_model(folder.export_dir / "features", config.data, split, compare_with=folder.export_dir / "float32")
+    report["split_note"] = "" if split == "testing" else VALIDATION_NOTE
     atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2) + "\n")
-    return {"float32": report["other"], "features": report}, split
+    return report
 
 
-def print_summary(trained, config, folder, scored=None):
-    """Prints what the run achieved as one short table, and where its files are."""
+def print_summary(outcome, config, folder, report=None):
+    """Prints what the run achieved as one short table.
+
+    Args:
+        outcome: of the loop. config: RunConfig. folder: RunFolder.
+        report: of score_exports; None if nothing was exported.
+    """
     from rich.console import Console
     from rich.table import Table
 
-    best = trained.outcome.history[trained.outcome.best_epoch - 1]
-    table = Table(title=f"{folder.path}: best of {len(trained.outcome.history)} epochs is {best['epoch']} "
-                        f"(validation {config.train.monitor} {best['val_' + config.train.monitor]:.4f})", title_justify="left")
-    for header, justify in (("model", "left"), ("split", "left"), ("accuracy", "right"), ("95 % interval", "right"),
-                            ("mean of classes", "right"), ("clips", "right"), ("bytes", "right")):
-        table.add_column(header, justify=justify)
-    table.add_row("Keras float32", "validation", f"{100 * best['val_accuracy']:.2f} %", "", f"{100 * best['val_balanced_accuracy']:.2f} %",
-                  str(trained.clips.splits["validation"].n_clips), "")
-    rows, split = scored or ({}, "")
-    for profile, row in rows.items():
-        low, high = row["accuracy_interval"]
-        path = folder.export_dir / profile / "model.tflite"
-        table.add_row({"float32": "TFLite float32", "features": "TFLite int8"}[profile], split, f"{100 * row['accuracy']:.2f} %",
-                      f"{100 * low:.2f} to {100 * high:.2f}", f"{100 * row['balanced_accuracy']:.2f} %", str(row["clips"]),
-                      str(path.stat().st_size))
+    best = outcome.best_row
+    table = Table(title=f"{folder.path}: epoch {best['epoch']} of {len(outcome.history)} is the best by {config.train.monitor}",
+                  title_justify="left")
+    for header in ("model", "split", "accuracy", "95 % interval", "mean of classes", "clips", "bytes"):
+        table.add_column(header, justify="left" if header in ("model", "split") else "right")
+    table.add_row("Keras float32", "validation", f"{100 * best['val_accuracy']:.2f} %", "", f"{100 * best['val_balanced_accuracy']:.2f} %")
+    for name, profile, figures in (("TFLite float32", "float32", report and report["other"]), ("TFLite int8", "features", report)):
+        if figures:
+            low, high = figures["accuracy_interval"]
+            table.add_row(name, report["split"], f"{100 * figures['accuracy']:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}",
+                          f"{100 * figures['balanced_accuracy']:.2f} %", str(figures["clips"]),
+                          str((folder.export_dir / profile / "model.tflite").stat().st_size))
     console = Console(highlight=False)
     console = console if console.is_terminal else Console(width=130, highlight=False)
     console.print(table)
-    if split == "validation":
-        console.print("There is no testing split: the exported files were scored on validation, which also picked the best epoch. "
-                      "Read these figures as optimistic.")
+    if report and report["split_note"]:
+        console.print(report["split_note"])
 
 
 def main(argv):
@@ -128,20 +134,23 @@ def main(argv):
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):
             os.environ[name] = str(FLAGS.threads)
     config, folder = _configuration()
-    # Keras and TensorFlow take seconds to import: after the settings are known to be good.
+    # Keras and TensorFlow take seconds to import: only when settings and clips are known to be good.
+    from kws_tf import dataset
+
+    clips = dataset.load(config.data, config.features.sample_rate)
     from kws_tf.training import session, tensorboard
 
     on_epoch = tensorboard.TensorBoardWriter(folder.tensorboard_dir) if FLAGS.tensorboard else None
     try:
-        trained = session.train(config, folder, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
+        trained = session.train(config, folder, clips, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
     except KeyboardInterrupt:
         logging.info("stopped by hand; continue with: python -m kws_tf.train --resume --run_dir %s", folder.path)
         raise
-    scored = None
+    report = None
     if FLAGS.export:
-        export(trained, config, folder)
-        scored = score_exports(trained, config, folder)
-    print_summary(trained, config, folder, scored)
+        export(trained, clips, config, folder)
+        report = score_exports(clips, config, folder)
+    print_summary(trained.outcome, config, folder, report)
 
 
 if __name__ == "__main__":

@@ -37,6 +37,11 @@ class Outcome:
     best: float
     stopped_early: bool
 
+    @property
+    def best_row(self):
+        """The history row of the best epoch."""
+        return self.history[self.best_epoch - 1]
+
 
 def split_logits(network, split, config):
     """Logits of every clip of a split, in its order, with the evaluation crop.
@@ -89,7 +94,8 @@ class Loop:
         self.class_weights = metrics.class_weights(recipe.class_weights, training.labels, n_classes)
         self.history = []
         self.falls = 0
-        self._last_plot = time.monotonic()
+        self._last_plot = self._started = time.monotonic()
+        self._first_epoch = 0
         network.compile(
             CoupledSGD(float(recipe.lr), recipe.momentum, recipe.weight_decay),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -125,10 +131,10 @@ class Loop:
         Raises:
             TrainingError: a loss is not finite. The checkpoint of the epoch before stays.
         """
-        first, started = len(self.history), time.monotonic()
+        self._first_epoch, self._started = len(self.history), time.monotonic()
         try:
             while len(self.history) < self.config.train.epochs and not self.monitor.exhausted:
-                self._epoch(len(self.history), first, started)
+                self._epoch(len(self.history))
         finally:
             self._draw_curves()
         stopped = self.monitor.exhausted and len(self.history) < self.config.train.epochs
@@ -136,7 +142,7 @@ class Loop:
             logging.info("stopped: no better validation %s for %d epochs.", self.monitor.metric, self.monitor.patience)
         return Outcome(self.history, self.monitor.state["best_epoch"], self.monitor.state["best"], stopped)
 
-    def _epoch(self, epoch, first, started):
+    def _epoch(self, epoch):
         begun = time.monotonic()
         n_epochs = self.config.train.epochs
         randomness.reset_generators(self.network, self.config.train.seed, epoch)
@@ -152,11 +158,10 @@ class Loop:
         self._store(better)
         if self.on_epoch is not None:
             self.on_epoch(row)
-        left = (time.monotonic() - started) / (epoch + 1 - first) * (n_epochs - epoch - 1)
         logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, %s left",
                      len(str(n_epochs)), epoch + 1, n_epochs, "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()),
                      result["loss"], result["accuracy"], result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"],
-                     tqdm.format_interval(left))
+                     self._time_left(epoch + 1))
 
     def _train(self, epoch):
         """One pass over the training clips; returns ({"loss", "accuracy", the network's own metrics}: means, the last learning rate)."""
@@ -174,8 +179,14 @@ class Loop:
                 bar.close()
                 raise TrainingError(self._not_finite("loss", logs["loss"], epoch, step + 1, rate))
             totals.update({name: float(value) for name, value in logs.items()})
-            bar.set_postfix_str(f"loss {totals['loss'] / (step + 1):.4f}", refresh=False)
+            done = epoch + (step + 1) / self.steps
+            bar.set_postfix_str(f"loss {totals['loss'] / (step + 1):.4f}, run {self._time_left(done)} left", refresh=False)
         return {name: float(totals[name] / self.steps) for name in dict.fromkeys(("loss", "accuracy", *totals))}, rate
+
+    def _time_left(self, epochs_done):
+        """Time to the last epoch at the pace of this process so far, as text."""
+        pace = (time.monotonic() - self._started) / (epochs_done - self._first_epoch)
+        return tqdm.format_interval(pace * (self.config.train.epochs - epochs_done))
 
     def _store(self, better):
         """Best weights first, then the checkpoint: a kill between them repeats the epoch and writes the same weights again."""

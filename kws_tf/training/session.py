@@ -7,31 +7,17 @@ import keras
 from absl import logging
 
 from kws_tf import augment, dataset, features, models
-from kws_tf.errors import DatasetError, TrainingError
+from kws_tf.errors import TrainingError
 from kws_tf.training.loop import Loop, Outcome
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
 
 
 @dataclasses.dataclass(frozen=True)
 class Trained:
-    """What a run ends with: the TrainingNetwork with the weights of the best epoch, the ClipDataset, the loop's Outcome."""
+    """What a run ends with: the TrainingNetwork with the weights of the best epoch, and the loop's Outcome."""
 
     network: TrainingNetwork
-    clips: dataset.ClipDataset
     outcome: Outcome
-
-
-def load_dataset(config):
-    """The clips of a run: training and validation, and testing if there is one.
-
-    Raises:
-        DatasetError: see dataset.load; or there is no validation split, which picks the best epoch.
-    """
-    clips = dataset.load(config.data, config.features.sample_rate)
-    if "validation" not in clips.splits:
-        raise DatasetError(f"{config.data.data_root}: the folder validation/ is missing. It picks the best epoch; keep some clips "
-                           "of every class there, of speakers that are not in training.")
-    return clips
 
 
 def build_backbone(config, n_classes):
@@ -72,11 +58,12 @@ def _waveform_augment(config, classes):
                                    silence_index=classes.index(silence) if silence in classes else None)
 
 
-def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
+def train(config, folder, clips, *, resume=False, overwrite=False, on_epoch=None):
     """Trains, or continues to train, the network of a configuration in a run folder.
 
     Args:
         config: RunConfig. folder: RunFolder.
+        clips: ClipDataset with training and validation.
         resume: continue from the folder's checkpoint. overwrite: replace a run in the folder.
         on_epoch: called with the history row of every finished epoch.
 
@@ -87,7 +74,6 @@ def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
         KwsError: whatever keeps the run from starting or from going on.
     """
     keras.utils.set_random_seed(config.train.seed)
-    clips = load_dataset(config)
     if not resume:
         folder.start(config, clips.classes, overwrite)
     elif folder.labels() != tuple(clips.classes):
@@ -100,5 +86,9 @@ def train(config, folder, *, resume=False, overwrite=False, on_epoch=None):
         loop.resume()
         folder.write_config(config)
     outcome = loop.run()
-    network.backbone.load_weights(folder.best_weights_file)
-    return Trained(network, clips, outcome)
+    try:
+        network.backbone.load_weights(folder.best_weights_file)
+    except (OSError, ValueError, KeyError) as error:
+        raise TrainingError(f"{folder.best_weights_file}: the best weights cannot be read ({error}). Start the run anew with --overwrite."
+                            ) from error
+    return Trained(network, outcome)

@@ -1,0 +1,154 @@
+"""The program as its users run it: whole processes on a small data set of tones."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+ROOT = pathlib.Path(__file__).parents[1]
+TONES_HZ = {"high": 3500, "low": 400, "middle": 1200}
+CLIPS = {"training": 24, "validation": 8, "testing": 8}
+SECONDS = 0.3
+RECIPE = ["--clip_duration", str(SECONDS), "--tau=0.25", "--batch_size=8", "--epochs=8", "--warmup_epochs=1", "--lr=0.1", "--threads=1",
+          "--spec_prob=0.5", "--frequency_mask_rows=6", "--audio_backend=soundfile", "--seed=5"]
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory):
+    root = tmp_path_factory.mktemp("tones")
+    generator = np.random.default_rng(0)
+    for split, n_clips in CLIPS.items():
+        for name, pitch in TONES_HZ.items():
+            (root / split / name).mkdir(parents=True)
+            for number in range(n_clips):
+                length = int(16000 * generator.uniform(0.25, 0.4))
+                tone = np.sin(2 * np.pi * pitch * generator.uniform(0.9, 1.1) * np.arange(length) / 16000)
+                pcm = 0.1 * tone + 0.02 * generator.standard_normal(length)
+                soundfile.write(root / split / name / f"{number}.wav", pcm, 16000)
+    return root
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "kws_tf.train", *map(str, arguments)]
+
+
+def start(folder, *arguments):
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+    return subprocess.Popen(command("--run_dir", folder, *arguments), cwd=ROOT, env=environment, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=300)
+    return process.returncode, output, errors
+
+
+def train(folder, *arguments):
+    return finish(start(folder, *arguments))
+
+
+def history(folder):
+    try:
+        with open(folder / "history.csv", newline="", encoding="utf-8") as file:
+            return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
+    except FileNotFoundError:
+        return []
+
+
+@pytest.fixture(scope="module")
+def whole_run(tones, tmp_path_factory):
+    """A run from start to export that nothing disturbs: (folder, status, stdout, stderr)."""
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    return folder, *train(folder, "--data_root", tones, *RECIPE)
+
+
+@pytest.mark.slow
+def test_a_run_trains_exports_and_scores_the_exported_files(whole_run):
+    folder, status, output, errors = whole_run
+    assert status == 0, errors
+    assert {path.name for path in folder.iterdir()} == {
+        "config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "evaluation.json"}
+    assert (folder / "labels.txt").read_text().split() == sorted(TONES_HZ)
+    rows = history(folder)
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 9))
+    report = json.loads((folder / "evaluation.json").read_text())
+    assert (report["split"], report["clips"]) == ("testing", 24)
+    assert report["accuracy"] > 0.9 and report["other"]["accuracy"] > 0.9
+    for profile in ("float32", "features"):
+        assert (folder / "export" / profile / "model.tflite").stat().st_size > 1000
+        metrics = json.loads((folder / "export" / profile / "manifest.json").read_text())["metrics"]
+        assert metrics["validation_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
+    assert "TFLite int8" in output and "testing" in output and f"{100 * report['accuracy']:.2f} %" in output
+    assert "epoch 8/8" in errors
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_bit_for_bit(whole_run, tones, tmp_path):
+    whole = whole_run[0]
+    folder = tmp_path / "killed"
+    process = start(folder, "--data_root", tones, *RECIPE, "--noexport")
+    deadline = time.monotonic() + 200
+    while len(history(folder)) < 2 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    status, _, errors = finish(process)
+    assert status == -signal.SIGKILL, errors
+    assert 2 <= len(history(folder)) < 8
+    status, _, errors = train(folder, "--resume", "--noexport", "--threads=1")
+    assert status == 0, errors
+    assert "continuing after epoch" in errors
+    assert history(folder) == history(whole)
+    for name in ("best.weights.h5", "checkpoints/last.npz"):
+        before, after = contents(whole / name), contents(folder / name)
+        assert before.keys() == after.keys() and len(before) > 50
+        for key, value in before.items():
+            np.testing.assert_array_equal(after[key], value, err_msg=key)
+
+
+def contents(path):
+    """Every array of a weights file or checkpoint; the time that epochs took is left out."""
+    arrays = {}
+    if path.suffix == ".h5":
+        import h5py
+
+        with h5py.File(path) as file:
+            file.visititems(lambda name, item: arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None)
+        return arrays
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    loop = json.loads(arrays.pop("loop.json").tobytes())
+    for row in loop["history"]:
+        del row["seconds"]
+    return {**arrays, "loop": np.array(json.dumps(loop))}
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["--resume", "--lr=0.2"], "error: --resume continues a run unchanged, but 1 settings differ: lr: 0.1 -> 0.2."),
+    (["--resume", "--overwrite"], "error: --resume and --overwrite contradict each other"),
+    ([], "error: --data_root is missing"),
+    (["--data_root", "x"], "holds a run already. Continue it with --resume"),
+    (["--data_root", "x", "clips"], "error: unexpected argument 'clips'"),
+    (["--resume", "--threads=-1"], "flag --threads=-1: -1 is not a non-negative integer"),
+])
+def test_refusals_are_one_line_before_anything_is_loaded(whole_run, arguments, message):
+    began = time.monotonic()
+    status, output, errors = train(whole_run[0], *arguments)
+    assert (status, output) == (1, "")
+    assert message in errors and "Traceback" not in errors
+    assert time.monotonic() - began < 10
+
+
+def test_a_folder_without_clips_is_refused_in_one_line(tmp_path):
+    status, _, errors = train(tmp_path / "run", "--data_root", tmp_path / "missing")
+    assert status == 1
+    assert errors.strip().splitlines()[-1].startswith("error:") and "missing" in errors and "Traceback" not in errors
+    assert not (tmp_path / "run").exists()
