@@ -28,6 +28,7 @@ except ImportError:  # Windows: no lock; two builders at once each do the whole 
 
 _FORMAT = 1
 _TEMPORARY = ".building-"
+_BAR_DELAY_SECONDS = 1.0  # no bar for what is done sooner
 
 
 def default_cache_dir():
@@ -184,7 +185,7 @@ class ClipCache:
         except ImportError:
             logging.info("%s: %s %d clips (install tqdm to see the progress).", self._name, verb, total)
             return items
-        return tqdm(items, desc=f"{verb} {self._name}", total=total, unit="clip", mininterval=0.5, delay=1.0)
+        return tqdm(items, desc=f"{verb} {self._name}", total=total, unit="clip", mininterval=0.5, delay=_BAR_DELAY_SECONDS)
 
     @contextlib.contextmanager
     def _lock(self):

@@ -68,8 +68,9 @@ def load(data, sample_rate, splits=SPLITS, *, classes=None, progress=True):
     scans, missing_splits = {}, []
     for name in splits:
         if os.path.isdir(os.path.join(root, name)):
-            scans[name] = SplitScan(root, name, classes, may_lack_classes=given)
-            layout += scans[name].layout
+            if classes:
+                scans[name] = SplitScan(root, name, classes, may_lack_classes=given)
+                layout += scans[name].layout
         elif name == "testing" and not given:
             missing_splits.append(name)
             logging.warning("There is no split 'testing' in %s: nothing will be measured on it.", root)
@@ -86,7 +87,8 @@ def load(data, sample_rate, splits=SPLITS, *, classes=None, progress=True):
     unusable += [f"{path}: the same sound as {other}; two splits must not share a clip." for path, other in copies.items()]
     loaded = {name: _usable_split(name, scan, entries[name], copies) for name, scan in scans.items()}
     for name, split in loaded.items():
-        layout += emptied_classes(name, classes, scans[name].labels, split.labels.tolist()) if data.allow_bad_files else []
+        if data.allow_bad_files:
+            layout += emptied_classes(name, classes, scans[name].labels, split.labels.tolist())
     refuse("data_root", root, layout, unusable, data.allow_bad_files)
     for name, split in loaded.items():
         _log_split(split, scans[name], entries[name], data, sample_rate)
@@ -110,7 +112,7 @@ def _log_split(split, scan, entry, data, sample_rate):
     """What was converted, ignored, cut or padded: one line each."""
     if scan.ignored:
         suffixes = ", ".join(f"{n} {suffix}" for suffix, n in sorted(scan.ignored.items()))
-        logging.info("%s: %s that are no audio are ignored: %s.", split.name, count(scan.ignored.total(), "file"), suffixes)
+        logging.info("%s: not audio and ignored: %s.", split.name, suffixes)
     sources = collections.Counter(row.source for row in entry.rows if row.source)
     if sources:
         logging.info("%s: converted to %d Hz, 1 channel: %s.", split.name, sample_rate,
