@@ -79,7 +79,8 @@ def require_paper_recipe(config):
     """Refuses settings that this tool does not implement, rather than train something else."""
     settings, ssn = config.augment, config.model.ssn_groups
     wrong = [name for name, bad in {
-        "kind": config.features.kind != "logmel", "spectrum": config.features.spectrum != "power", "model": config.model.model != "bc_resnet",
+        "kind": config.features.kind != "logmel", "spectrum": config.features.spectrum != "power",
+        "model": config.model.model != "bc_resnet",
         "noise_dir": not settings.noise_dir, "noise_mode": settings.noise_mode != "amplitude", "gain_prob": settings.gain_prob > 0,
         "shift_prob": settings.shift_prob != settings.noise_prob, "class_weights": config.train.class_weights != "none",
         "ssn_groups": ssn not in ("auto", "5") or config.features.n_mels % 40 != 0,
@@ -106,10 +107,10 @@ def train_epoch(network, optimizer, log_mel, batches, rate_of, settings, noise, 
     network.train()
     losses = []
     shift = round(settings.shift_ms / 1000 * config.features.sample_rate)
-    for step, (pcm, labels, _) in enumerate(batches):
+    for step, (clips, labels, _) in enumerate(batches):
         for group in optimizer.param_groups:
             group["lr"] = rate_of(step)
-        pcm = pcm / np.float32(32768)
+        pcm = clips / np.float32(32768)
         augment(pcm, labels == silence_index, settings, noise, shift, rng)
         loss = functional.cross_entropy(network(log_mel(torch.from_numpy(pcm))), torch.from_numpy(labels).long(),
                                         label_smoothing=config.train.label_smoothing)
