@@ -126,6 +126,15 @@ def test_a_long_word_is_spoken_faster_and_kept_whole(espeak, monkeypatch):
         demo_set.render(dataclasses.replace(clip, text="one extraordinarily long sentence that cannot be said in time"), SMALL, espeak)
 
 
+def test_the_formant_scale_speeds_the_voice_up_like_a_tape(espeak, monkeypatch):
+    clip = dataclasses.replace(demo_set.plan(SMALL, espeak)[0], text="go", speed_wpm=150)
+    lengths = []
+    monkeypatch.setattr(mixing, "place", lambda speech, n, position: lengths.append(len(speech)) or np.resize(speech, n))
+    for scale in (0.9, 1.0, 1.2):
+        demo_set.render(dataclasses.replace(clip, formant_scale=scale), SMALL, espeak)
+    assert lengths[0] / lengths[1] == pytest.approx(1 / 0.9, rel=0.05) and lengths[2] / lengths[1] == pytest.approx(1 / 1.2, rel=0.05)
+
+
 def test_the_snr_of_a_clip_is_the_drawn_one(espeak):
     """The same draw with 60 dB more signal-to-noise ratio is clean speech: the difference is the noise."""
     clip = dataclasses.replace(demo_set.plan(SMALL, espeak)[0], snr_db=6.0, peak_db=-1.0)
