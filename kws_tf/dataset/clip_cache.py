@@ -80,8 +80,7 @@ class ClipCache:
         try:
             self._home.mkdir(parents=True, exist_ok=True)
             with self._lock():
-                entry = self._unchanged(files)  # by the process that held the lock
-                return (entry, []) if entry else self._build(files)
+                return self._build(files)
         except OSError as error:
             raise DatasetError(f"{self._name}: the cache of decoded clips cannot be written in {self._home}: {error.strerror or error}. "
                                "Name a folder on a disk with space that you may write to: --cache_dir.") from error

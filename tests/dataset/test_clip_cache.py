@@ -69,28 +69,34 @@ def test_all_clips_are_decoded_in_the_order_of_their_paths(open_cache, clips, de
     assert len({row.sound for row in entry.rows}) == 4 and not entry.problems
 
 
+def make_unreadable_in_secret(path):
+    """Size and time of change stay; were the file read, that would be a problem."""
+    status = path.stat()
+    path.write_bytes(b"\0" * status.st_size)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
 def test_nothing_is_read_again_when_nothing_changed(open_cache, clips, decoder, folder, log):
     first, _ = open_cache()
     decoder.names.clear()
-    for path in clips:  # were a clip read, this would be a problem
-        file = folder.root / path
-        status = file.stat()
-        file.write_bytes(b"\0" * status.st_size)
-        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for path in clips:
+        make_unreadable_in_secret(folder.root / path)
     again, _ = open_cache()
     assert_holds(again, clips)
     assert decoder.names == [] and again.folder == first.folder
     assert f"some clips: 4 clips, unchanged, from the cache {first.folder} (0.0 MB)." in log()
 
 
-def test_a_new_time_of_change_alone_decodes_nothing(open_cache, clips, decoder, folder):
+def test_a_new_time_of_change_alone_decodes_and_writes_no_samples(open_cache, clips, decoder, folder):
     first, _ = open_cache()
+    written = (first.folder / "clips.int16").stat()
     decoder.names.clear()
     for path in clips:
         os.utime(folder.root / path, ns=(1, 1))
     again, _ = open_cache()
     assert_holds(again, clips)
     assert decoder.names == [] and again.folder == first.folder and {row.mtime_ns for row in again.rows} == {1}
+    assert (again.folder / "clips.int16").stat().st_mtime_ns == written.st_mtime_ns
 
 
 def test_only_changed_and_added_clips_are_decoded_and_the_old_entry_goes(open_cache, clips, decoder, folder, log):
@@ -100,6 +106,7 @@ def test_only_changed_and_added_clips_are_decoded_and_the_old_entry_goes(open_ca
     clips["new.wav"] = folder.clip("new.wav", 55)
     del clips["a.wav"]
     (folder.root / "a.wav").unlink()
+    make_unreadable_in_secret(folder.root / "b/d.wav")
     second, _ = open_cache()
     assert_holds(second, clips)
     assert sorted(decoder.names) == ["c.wav", "new.wav"]

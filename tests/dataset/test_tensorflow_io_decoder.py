@@ -17,8 +17,9 @@ RATE = 16000
 @pytest.fixture(scope="module")
 def decoder():
     found, reason = TensorFlowIODecoder.probe()
-    if found is None:
+    if reason.startswith(("ModuleNotFoundError", "ImportError", "NotImplementedError")):
         pytest.skip(f"the native operations of tensorflow-io do not work here: {reason}")
+    assert found is not None, reason
     return found
 
 
