@@ -19,7 +19,7 @@ HELP = {
         "index": "Text file with one class name per line that fixes their order; empty for alphabetical order.",
         "train_crop": "Where a longer training clip is cut: random, energy (window with most energy), start, centre, end.",
         "eval_crop": "The same for validation and testing: energy, start, centre, end.",
-        "cache_dir": "Folder of the decoded-clip cache; empty for .kws_cache beside data_root, else the user's cache folder.",
+        "cache_dir": "Folder of the decoded-clip cache; empty for the user's cache folder, $XDG_CACHE_HOME/kws_tf or ~/.cache/kws_tf.",
         "allow_bad_files": "Go on without unreadable clips and say how many, instead of stopping.",
         "audio_backend": "Decoder: auto, tensorflow_io, soundfile.",
     },
