@@ -94,7 +94,8 @@ def refuse(flag, folder, layout, unusable, allow_bad_files):
     """
     if layout or (unusable and not allow_bad_files):
         found = " and ".join(count(len(lines), noun) for lines, noun in ((layout, "layout problem"), (unusable, "unusable file")) if lines)
-        advice = "" if layout else " Mend or remove them, or use --allow_bad_files to go on without."
+        advice = (" Every split needs clips of every class of training, and of no other." if layout
+                  else " Mend or remove them, or use --allow_bad_files to go on without.")
         raise DatasetError(f"--{flag}={folder}: {found}.{advice}", [*layout, *unusable])
     if unusable:
         logging.warning("--allow_bad_files: going on without %s:\n  %s", count(len(unusable), "unusable file"), "\n  ".join(unusable))

@@ -39,7 +39,8 @@ def test_everything_is_listed_at_once():
     with pytest.raises(DatasetError) as error:
         checks.refuse("data_root", "here", ["layout a", "layout b"], ["file c"], allow_bad_files=False)
     assert str(error.value).split("\n") == [
-        "--data_root=here: 2 layout problems and 1 unusable file.", "  layout a", "  layout b", "  file c"]
+        "--data_root=here: 2 layout problems and 1 unusable file. Every split needs clips of every class of training, and of no other.",
+        "  layout a", "  layout b", "  file c"]
     assert error.value.problems == ("layout a", "layout b", "file c")
 
 
