@@ -7,8 +7,8 @@ from kws_tf.errors import ConfigError
 
 # Share of common settings from which on two variants sound like one speaker: beyond it lie renamed copies and small retouches.
 _SAME_SPEAKER = 0.45
-# Robots, whispers and monsters are no speakers that a device will hear; "fast" is the plain voice by another name.
-_EFFECTS = re.compile(r"robo|whisper|demonic|announcer|^fast$", re.IGNORECASE)
+# Robots, echoes, whispers and monsters are no speakers that a device will hear; "fast" is the plain voice by another name.
+_EFFECTS = re.compile(r"robo|ricishay|whisper|demonic|announcer|^fast$", re.IGNORECASE)
 _NOT_ACOUSTIC = {"language", "name", "gender", "status", "maintainer"}
 
 

@@ -46,7 +46,7 @@ def test_similarity_carries_over(data_path):
 
 
 def test_effects_are_no_speakers():
-    names = ("f1", "whisperf", "robosoft3", "anikaRobot", "UniRobot", "Demonic", "announcer", "fast", "robert", "m3")
+    names = ("f1", "whisperf", "robosoft3", "anikaRobot", "UniRobot", "Demonic", "announcer", "fast", "RicishayMax2", "robert", "m3")
     assert [one.identifier for one in speakers.natural([variant(name) for name in names])] == ["f1", "robert", "m3"]
 
 
