@@ -2,8 +2,6 @@
 
 import pathlib
 
-import numpy as np
-
 from kws_tf import dataset
 from kws_tf.errors import DatasetError
 from kws_tf.evaluation import classification
@@ -40,7 +38,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
     """
     manifest, _ = model_file.read(model_path)
     other_manifest = _check_comparable(manifest, model_path, compare_with)
-    clips, labels = load_split(data, split, manifest, progress)
+    clips = load_split(data, split, manifest, progress)
 
     def read(fitted_for):
         return lambda indices: clips.fit(indices, fitted_for.clip_samples, fitted_for.crop, None)
@@ -50,39 +48,32 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         "model": _identity(model_path, manifest),
         "data_root": str(data.data_root),
         "split": split,
-        **classification.report(labels, logits, manifest.labels),
+        **classification.report(clips.labels, logits, manifest.labels),
     }
     if compare_with is not None:
-        others = score(compare_with, read(other_manifest), clips.n_clips, workers=workers, progress=progress, title="other model", **options)
-        report["other"] = {**_identity(compare_with, other_manifest), **classification.report(labels, others, manifest.labels)}
-        report["comparison"] = compare(labels, logits, others)
+        others = score(compare_with, read(other_manifest), clips.n_clips, workers=workers, progress=progress, title="other model",
+                       **options)
+        report["other"] = {**_identity(compare_with, other_manifest), **classification.report(clips.labels, others, manifest.labels)}
+        report["comparison"] = compare(clips.labels, logits, others)
     return report
 
 
 def load_split(data, split, manifest, progress=True):
-    """The clips of one split, with the labels renumbered to the order of the model.
+    """The clips of one split, labelled in the order of the model.
 
     Args:
         data: DataConfig. split: its name. manifest: of the model.
 
     Returns:
-        dataset Split, int32 [clips].
+        dataset Split.
 
     Raises:
         DatasetError: the split is absent, or the dataset has a class that the model does not know.
     """
-    found = dataset.load(data, manifest.sample_rate, splits=(split,), progress=progress)
+    found = dataset.load(data, manifest.sample_rate, splits=(split,), classes=manifest.labels, progress=progress)
     if split not in found.splits:
         raise DatasetError(f"{data.data_root}: there is no {split}/ folder. Give --split one of the splits that it has, or add clips.")
-    position = {label: index for index, label in enumerate(manifest.labels)}
-    clips = found.splits[split]
-    used = [found.classes[index] for index in np.unique(clips.labels)]
-    unknown = [name for name in used if name not in position]
-    if unknown:
-        raise DatasetError(f"{data.data_root}: {split} has classes that the model does not know. It knows {', '.join(manifest.labels)}.",
-                           [f"{split}/{name}" for name in unknown])
-    renumbered = np.array([position.get(name, -1) for name in found.classes], np.int32)
-    return clips, renumbered[clips.labels]
+    return found.splits[split]
 
 
 def _check_comparable(manifest, path, other_path):
