@@ -56,6 +56,29 @@ class TemporalPadding(keras.layers.Layer):
         """Frames after the present one that reach its output: 0 when causal."""
         return 0 if self.padding == "causal" else (self.state_frames + 1) // 2
 
+    def state_shape(self, input_shape):
+        """Shape of the state of step(), without the batch: the last state_frames frames of the input.
+
+        Args:
+            input_shape: (batch, time, frequency, channels).
+        """
+        return (self.state_frames, *input_shape[2:])
+
+    def step(self, inputs, state):
+        """The streaming form: earlier frames in the place of the zeros.
+
+        Args:
+            inputs: the next frames [batch, n, frequency, channels].
+            state: [batch, state_frames, frequency, channels]; zeros at the start.
+
+        Returns:
+            outputs [batch, state_frames + n, frequency + 2 * rows, channels]; the convolution behind gives n frames, each late by
+            lookahead_frames.
+            state.
+        """
+        window = ops.concatenate([state, inputs], axis=1)
+        return ops.pad(window, ((0, 0), (0, 0), (self.rows, self.rows), (0, 0))) if self.rows else window, window[:, inputs.shape[1]:]
+
     def call(self, inputs):
         after = self.lookahead_frames
         return ops.pad(inputs, ((0, 0), (self.state_frames - after, after), (self.rows, self.rows), (0, 0)))
