@@ -5,7 +5,6 @@ a pointwise convolution directly, a depthwise one with a banded matrix that repe
 The variables are those of the ordinary layers, so checkpoints and exported graphs know nothing of this layout.
 """
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -81,8 +80,8 @@ def _norm(layer, x, training):
     if training and layer.trainable:
         mean, variance = ops.moments(ops.stop_gradient(bands), axes=1)
         for moving, batch in ((layer.moving_mean, mean), (layer.moving_variance, variance)):
-            batch = ops.reshape(ops.transpose(ops.reshape(batch, (layer.gamma.shape[-1], -1))), moving.shape)
-            moving.assign(moving * layer.momentum + batch * (1.0 - layer.momentum))
+            own_shape = ops.reshape(ops.transpose(ops.reshape(batch, (layer.gamma.shape[-1], -1))), moving.shape)
+            moving.assign(moving * layer.momentum + own_shape * (1.0 - layer.momentum))
         y = _normalized(bands, mean, ops.rsqrt(variance + layer.epsilon), gamma, beta)
     else:
         scale = gamma * ops.rsqrt(variance + layer.epsilon)

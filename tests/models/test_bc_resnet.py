@@ -29,18 +29,15 @@ def n_parameters(model):
     return sum(int(np.prod(variable.shape)) for variable in model.trainable_variables)
 
 
-@pytest.mark.parametrize("tau, expected, channels", [
-    (0.625, 4585, (10, 5, 7, 10, 12, 20)),
-    (1, 9232, (16, 8, 12, 16, 20, 32)),
-    (1.5, 17154, (24, 12, 18, 24, 30, 48)),
-    (2, 27284, (32, 16, 24, 32, 40, 64)),
-    (3, 54168, (48, 24, 36, 48, 60, 96)),
-    (6, 187812, (96, 48, 72, 96, 120, 192)),
-    (8, 321068, (128, 64, 96, 128, 160, 256)),
+@pytest.mark.parametrize("tau, channels", [
+    (0.625, (10, 5, 7, 10, 12, 20)),
+    (1, (16, 8, 12, 16, 20, 32)),
+    (1.5, (24, 12, 18, 24, 30, 48)),
+    (8, (128, 64, 96, 128, 160, 256)),
 ])
-def test_published_parameter_counts(tau, expected, channels):
+def test_widths(tau, channels):
+    """The published parameter counts of all seven widths are in test_summary.py, with the operations."""
     assert widths(tau) == channels
-    assert n_parameters(network(n_classes=12, tau=tau)) == expected
 
 
 def test_parameters_of_other_settings():
@@ -78,8 +75,7 @@ def test_error_of_unfit_sub_bands_names_stage_height_and_legal_values():
         network(n_mels=32, ssn_groups=legal)
 
 
-@pytest.mark.parametrize("n_mels", [1, 2, 13, 20, 80])
-@pytest.mark.parametrize("padding", ["causal", "symmetric"])
+@pytest.mark.parametrize("n_mels, padding", [(1, "causal"), (2, "symmetric"), (13, "causal"), (80, "symmetric")])
 def test_any_height_and_any_length(n_mels, padding):
     model = network(n_mels=n_mels, n_frames=None, padding=padding)
     for n_frames in (1, 30):
@@ -208,11 +204,6 @@ def test_learns_a_batch_by_heart():
 def test_refuses_another_input(shape):
     with pytest.raises(ConfigError, match=r"expected features \[batch, time, 40, 1\]"):
         BCResNet(n_classes=3, n_features=40).build(shape)
-
-
-def test_registry_refuses_an_unknown_name():
-    with pytest.raises(ConfigError, match="unknown network 'resnet'; known are bc_resnet"):
-        models.build(ModelConfig(model="resnet"), FeatureConfig(), 3, 21)
 
 
 @pytest.mark.slow

@@ -96,7 +96,8 @@ def test_moving_statistics_differ_only_by_the_bias_of_the_variance():
     ours(x.astype(np.float32), training=True)
     theirs.train()(as_torch(x))
     heights = {"stem_norm": 20, "stage0_block0/transition_norm": 20, "stage1_block0/frequency_norm": 2, "stage3_block1/temporal_norm": 1}
-    after = {variable.path.removeprefix("bc_resnet/"): (variable, array) for variable, array in torch_weights.match(ours, theirs.state_dict())}
+    pairs = torch_weights.match(ours, theirs.state_dict())
+    after = {variable.path.removeprefix("bc_resnet/"): (variable, array) for variable, array in pairs}
     for name, rows in heights.items():
         n = BATCH * N_FRAMES * rows
         variable, array = after[f"{name}/moving_variance"]
