@@ -5,8 +5,8 @@
     python -m kws_tf.train --resume --run_dir runs/NAME
 
 DIR holds training/<class>/**, validation/<class>/** and, if there is one, testing/<class>/**. Everything that a run makes is in
-its run folder: config.json labels.txt history.csv curves.png best.weights.h5 checkpoints/ export/ evaluation.json. A killed run
-loses at most the epoch at work; --resume continues it exactly.
+its run folder: config.json labels.txt history.csv curves.png best.weights.h5 checkpoints/ export/ evaluation.json
+confusion.png. A killed run loses at most the epoch at work; --resume continues it exactly.
 """
 
 import json
@@ -83,7 +83,7 @@ def export(trained, clips, config, folder):
 
 
 def score_exports(clips, config, folder):
-    """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json.
+    """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json and confusion.png.
 
     Returns:
         The report of evaluation.evaluate_model: figures of the int8 file, and under "other" those of the float32 file.
@@ -93,7 +93,8 @@ def score_exports(clips, config, folder):
     split = "testing" if "testing" in clips.splits else "validation"
     report = evaluation.evaluate_model(folder.export_dir / "features", config.data, split, compare_with=folder.export_dir / "float32")
     report["split_note"] = "" if split == "testing" else VALIDATION_NOTE
-    atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2) + "\n")
+    atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    evaluation.draw_confusion(report, folder.confusion_file)
     return report
 
 

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import pathlib
 import subprocess
 import sys
@@ -107,9 +108,11 @@ def test_flagfiles_parse_and_state_their_command(path):
     train.define(flag_values)
     flag_values(["train", f"--flagfile={path}"])
     assert run_config(flag_values) != RunConfig()
-    header = path.read_text(encoding="utf-8").split("\n\n")[0].splitlines()
-    assert all(line.startswith("#") for line in header)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    header = list(itertools.takewhile(lambda line: line.startswith("#"), lines))
+    assert len(header) > 4
     assert f"python -m kws_tf.train --flagfile flags/{path.name}" in "".join(header)
+    assert all(line.startswith("--") or not line for line in lines[len(header):])
 
 
 PROGRAM = """

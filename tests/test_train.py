@@ -75,7 +75,8 @@ def test_a_run_trains_exports_and_scores_the_exported_files(whole_run):
     folder, status, output, errors = whole_run
     assert status == 0, errors
     assert {path.name for path in folder.iterdir()} == {
-        "config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "evaluation.json"}
+        "config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "evaluation.json",
+        "confusion.png"}
     assert (folder / "labels.txt").read_text().split() == sorted(TONES_HZ)
     rows = history(folder)
     assert [int(row["epoch"]) for row in rows] == list(range(1, 9))

@@ -12,14 +12,14 @@ from kws_tf.config import RunConfig, from_dict, to_dict
 from kws_tf.errors import ConfigError, TrainingError
 
 _MADE_HERE = ("config.json", "labels.txt", "history.csv", "curves.png", "best.weights.h5", "checkpoints", "export", "evaluation.json",
-              "tensorboard")
+              "confusion.png", "tensorboard")
 
 
 class RunFolder:
     """Paths of a run, and the rules for starting, continuing and replacing one.
 
         config.json  labels.txt  history.csv  curves.png  best.weights.h5  checkpoints/last.npz
-        export/<profile>/  evaluation.json  tensorboard/
+        export/<profile>/  evaluation.json  confusion.png  tensorboard/
 
     Args:
         path: the folder; made by `start`.
@@ -35,6 +35,7 @@ class RunFolder:
         self.checkpoint_file = self.path / "checkpoints" / "last.npz"
         self.export_dir = self.path / "export"
         self.evaluation_file = self.path / "evaluation.json"
+        self.confusion_file = self.path / "confusion.png"
         self.tensorboard_dir = self.path / "tensorboard"
 
     def config(self):
