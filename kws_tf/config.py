@@ -205,11 +205,13 @@ class ModelConfig:
         model: a name of kws_tf.models.MODELS.
         tau: width factor of BC-ResNet, 0.625 to 8 in the paper; any that gives at least one channel.
         ssn_groups: sub-bands of SubSpectralNormalization: "auto", a number that divides every stage's height, or "0" for BatchNorm.
-        padding: "causal" or "symmetric" padding of the temporal convolutions.
+        padding: "causal", "symmetric" or "mixed" padding of the temporal convolutions.
         dropout: channel dropout rate of each block of BC-ResNet.
         channels: width of SparkNet, 4, 8, 16 or 32 in the paper, or of DS-CNN; 0 for the network's own: 16 and 64.
         gate: SparkNet's gates at inference: "soft" or "hard".
         gate_penalty: SparkNet's weight of the mean probability that a gate is open, beside the cross entropy in nats.
+        lookahead_stages: with padding "mixed", how many of the four stages (BC-ResNet) or blocks are symmetric, and the stem with them;
+            the rest is causal. A streaming network is late by the look-ahead: BC-ResNet 8 frames for 2 stages, 58 if all is symmetric.
     """
 
     model: str = "bc_resnet"
@@ -220,6 +222,7 @@ class ModelConfig:
     channels: int = 0
     gate: str = "soft"
     gate_penalty: float = 0.01
+    lookahead_stages: int = 0
 
     def __post_init__(self):
         own = "model"
@@ -228,7 +231,11 @@ class ModelConfig:
                  f"{own}: tau={self.tau:g} gives no channel: int(8*tau) must be at least 1; use --tau=0.625 or more.")
         _require(self.ssn_groups == "auto" or self.ssn_groups.isdigit(),
                  f"{own}: ssn_groups must be 'auto', 0 or a positive number; received {self.ssn_groups!r}.")
-        _require_choice(own, "padding", self.padding, ("causal", "symmetric"))
+        _require_choice(own, "padding", self.padding, ("causal", "symmetric", "mixed"))
+        _require_range(own, "lookahead_stages", self.lookahead_stages, 0, 4)
+        _require((self.padding == "mixed") == (self.lookahead_stages > 0),
+                 f"{own}: padding={self.padding!r} and lookahead_stages={self.lookahead_stages} contradict each other: "
+                 "--padding=mixed needs --lookahead_stages of 1 to 4, any other padding none.")
         _require(isinstance(self.dropout, (int, float)) and 0 <= self.dropout < 1,
                  f"{own}: dropout must be at least 0 and below 1; received {self.dropout!r}. Set --dropout.")
         _require_range(own, "channels", self.channels, 0, 4096)

@@ -64,11 +64,12 @@ HELP = {
         "tau": "Width of BC-ResNet: 0.625, 1, 1.5, 2, 3, 6, 8 in the paper.",
         "ssn_groups": "Sub-bands of SubSpectralNormalization: auto, a number that divides every stage's height, 0 for BatchNorm.",
         "no_ssn": "BatchNorm instead of SubSpectralNormalization: the same as --ssn_groups=0.",
-        "padding": "Temporal convolutions: causal (for streaming) or symmetric (the paper's).",
+        "padding": "Temporal convolutions: causal (for streaming), symmetric (the paper's) or mixed (see --lookahead_stages).",
         "dropout": "Channel dropout rate of each block of BC-ResNet.",
         "channels": "Width of SparkNet (4, 8, 16, 32 in the paper) or DS-CNN; 0 for the network's own, 16 and 64.",
         "gate": "SparkNet's gates at inference: soft (the paper's) or hard (0 or 1).",
         "gate_penalty": "SparkNet: weight in the loss of the mean probability that a gate is open.",
+        "lookahead_stages": "With --padding=mixed: stages, 1 to 4, that are symmetric with the stem; the rest is causal.",
     },
     "train": {
         "batch_size": "Clips per step.",

@@ -80,7 +80,7 @@ def require_paper_recipe(config):
     settings, ssn = config.augment, config.model.ssn_groups
     wrong = [name for name, bad in {
         "kind": config.features.kind != "logmel", "spectrum": config.features.spectrum != "power",
-        "model": config.model.model != "bc_resnet",
+        "model": config.model.model != "bc_resnet", "padding": config.model.padding == "mixed",
         "noise_dir": not settings.noise_dir, "noise_mode": settings.noise_mode != "amplitude", "gain_prob": settings.gain_prob > 0,
         "shift_prob": settings.shift_prob != settings.noise_prob, "class_weights": config.train.class_weights != "none",
         "ssn_groups": ssn not in ("auto", "5") or config.features.n_mels % 40 != 0,

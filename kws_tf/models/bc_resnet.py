@@ -7,6 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import FrequencyDepthwiseConv, SubSpectralNormalization, TemporalPadding
 from kws_tf.models.initialization import endless_seeds, torch_uniform
 from kws_tf.models.layer_shapes import follow
+from kws_tf.models.time_padding import stage_paddings
 
 STAGE_BLOCKS = (2, 2, 4, 4)
 STAGE_STRIDES = (1, 2, 2, 1)
@@ -16,7 +17,7 @@ MOMENTUM, EPSILON = 0.9, 1e-5
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("tau", "ssn_groups", "padding", "dropout")
+SETTINGS = ("tau", "ssn_groups", "padding", "dropout", "lookahead_stages")
 
 
 def widths(tau):
@@ -184,9 +185,10 @@ class BCResNet(keras.Model):
         n_features: rows of the input, n_mels or n_mfcc.
         tau: width factor, 0.625 to 8 in the paper, default 1.
         ssn_rule: "auto", a number of sub-bands or "0"; see resolve_ssn_groups.
-        padding: "causal" or "symmetric" (the paper's) over time, default "causal".
+        padding: "causal", "symmetric" (the paper's) or "mixed" over time, default "causal".
         dropout: channel dropout of the blocks, default 0.1.
         seed: of initial weights and dropout; None leaves them to Keras.
+        lookahead_stages: with padding "mixed", the stages that are symmetric, and the stem with them; the rest is causal.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -202,7 +204,8 @@ class BCResNet(keras.Model):
         >>> model.build((None, 101, 40, 1)); model.count_params()        # 9232 trainable and the moving statistics
     """
 
-    def __init__(self, n_classes, n_features, tau=1.0, ssn_rule="auto", padding="causal", dropout=0.1, seed=None, **kwargs):
+    def __init__(self, n_classes, n_features, tau=1.0, ssn_rule="auto", padding="causal", dropout=0.1, seed=None,
+                 lookahead_stages=0, **kwargs):
         super().__init__(**kwargs)
         self.n_classes = n_classes
         self.n_features = n_features
@@ -211,11 +214,13 @@ class BCResNet(keras.Model):
         self.padding = padding
         self.dropout_rate = dropout
         self.seed = seed
+        self.lookahead_stages = lookahead_stages
         self.ssn_groups = resolve_ssn_groups(ssn_rule, n_features)
 
         seeds = endless_seeds(seed)
         stem, *stages, head = widths(tau)
-        self.stem_padding = TemporalPadding(5, padding=padding, rows=2, name="stem_padding")
+        stem_padding, *paddings, head_padding = stage_paddings(padding, lookahead_stages, len(STAGE_BLOCKS))
+        self.stem_padding = TemporalPadding(5, padding=stem_padding, rows=2, name="stem_padding")
         self.stem_conv = layers.Conv2D(stem, 5, strides=(1, 2), use_bias=False, kernel_initializer=torch_uniform(25, next(seeds)),
                                        data_format=LAYOUT, name="stem_conv")
         self.stem_norm = _batch_norm("stem_norm")
@@ -225,11 +230,11 @@ class BCResNet(keras.Model):
             for index in range(STAGE_BLOCKS[stage]):
                 self.blocks.append(BCResBlock(
                     in_channels, channels, stride=STAGE_STRIDES[stage] if index == 0 else 1, dilation=STAGE_DILATIONS[stage],
-                    groups=self.ssn_groups[stage], padding=padding, dropout=dropout, seed=next(seeds),
+                    groups=self.ssn_groups[stage], padding=paddings[stage], dropout=dropout, seed=next(seeds),
                     name=f"stage{stage}_block{index}"))
                 in_channels = channels
         head_rows = min(5, stage_heights(n_features)[-1])
-        self.head_padding = TemporalPadding(5, padding=padding, name="head_padding")
+        self.head_padding = TemporalPadding(5, padding=head_padding, name="head_padding")
         self.head_depthwise = _depthwise((5, head_rows), 1, next(seeds), "head_depthwise")
         self.head_pointwise = _pointwise(in_channels, head, next(seeds), "head_pointwise")
         self.head_norm = _batch_norm("head_norm")
@@ -283,10 +288,11 @@ class BCResNet(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "tau": self.tau,
-                "ssn_rule": self.ssn_rule, "padding": self.padding, "dropout": self.dropout_rate, "seed": self.seed}
+                "ssn_rule": self.ssn_rule, "padding": self.padding, "dropout": self.dropout_rate, "seed": self.seed,
+                "lookahead_stages": self.lookahead_stages}
 
 
 def build(model, features, n_classes, seed=None):
     """The BCResNet that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return BCResNet(n_classes, features.n_features, tau=model.tau, ssn_rule=model.ssn_groups, padding=model.padding,
-                    dropout=model.dropout, seed=seed, name="bc_resnet")
+                    dropout=model.dropout, seed=seed, lookahead_stages=model.lookahead_stages, name="bc_resnet")

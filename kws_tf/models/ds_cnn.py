@@ -7,6 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import TemporalPadding
 from kws_tf.models.initialization import endless_seeds
 from kws_tf.models.layer_shapes import follow
+from kws_tf.models.time_padding import stage_paddings
 
 N_BLOCKS = 4
 DEFAULT_CHANNELS = 64
@@ -16,7 +17,7 @@ MOMENTUM, EPSILON = 0.9, 1e-3
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("channels", "padding")
+SETTINGS = ("channels", "padding", "lookahead_stages")
 
 
 def _glorot(seed):
@@ -102,8 +103,9 @@ class DSCNN(keras.Model):
         n_classes: outputs.
         n_features: rows of the input, n_mels or n_mfcc; 10 MFCC in the reference.
         channels: width of every convolution, default 64, that of the reference.
-        padding: "causal" or "symmetric" (the reference's) over time, default "causal".
+        padding: "causal", "symmetric" (the reference's) or "mixed" over time, default "causal".
         seed: of initial weights and dropout; None leaves them to Keras.
+        lookahead_stages: with padding "mixed", the blocks that are symmetric, and the first convolution with them; the rest is causal.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -119,7 +121,7 @@ class DSCNN(keras.Model):
         >>> model.build((None, 49, 10, 1)); model.count_params()         # 24908, of which 23756 are trained
     """
 
-    def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", seed=None, **kwargs):
+    def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", seed=None, lookahead_stages=0, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise ConfigError(f"DSCNN: channels must be a whole number, at least 1; received {channels!r}. Set --channels.")
@@ -131,14 +133,16 @@ class DSCNN(keras.Model):
         self.channels = channels
         self.padding = padding
         self.seed = seed
+        self.lookahead_stages = lookahead_stages
 
         seeds = endless_seeds(seed)
-        self.first_padding = TemporalPadding(FIRST_KERNEL[0], padding=padding, rows=1, name="first_padding")
+        first_padding, *paddings, _ = stage_paddings(padding, lookahead_stages, N_BLOCKS)
+        self.first_padding = TemporalPadding(FIRST_KERNEL[0], padding=first_padding, rows=1, name="first_padding")
         self.first_conv = layers.Conv2D(channels, FIRST_KERNEL, strides=2, kernel_initializer=_glorot(next(seeds)), data_format=LAYOUT,
                                         name="first_conv")
         self.first_norm = _batch_norm("first_norm")
         self.first_dropout = layers.Dropout(FIRST_DROPOUT, seed=next(seeds), name="first_dropout")
-        self.blocks = [DepthwiseSeparableBlock(channels, padding, next(seeds), name=f"block{index}") for index in range(N_BLOCKS)]
+        self.blocks = [DepthwiseSeparableBlock(channels, paddings[index], next(seeds), name=f"block{index}") for index in range(N_BLOCKS)]
         self.last_dropout = layers.Dropout(LAST_DROPOUT, seed=next(seeds), name="last_dropout")
         self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
         self.classifier = layers.Dense(n_classes, kernel_initializer=_glorot(next(seeds)), name="classifier")
@@ -189,10 +193,10 @@ class DSCNN(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "channels": self.channels,
-                "padding": self.padding, "seed": self.seed}
+                "padding": self.padding, "seed": self.seed, "lookahead_stages": self.lookahead_stages}
 
 
 def build(model, features, n_classes, seed=None):
     """The DSCNN that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return DSCNN(n_classes, features.n_features, channels=model.channels or DEFAULT_CHANNELS, padding=model.padding, seed=seed,
-                 name="ds_cnn")
+                 lookahead_stages=model.lookahead_stages, name="ds_cnn")

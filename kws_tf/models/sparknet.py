@@ -7,6 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import SparseBinarization, TemporalPadding
 from kws_tf.models.initialization import endless_seeds, torch_uniform
 from kws_tf.models.layer_shapes import follow
+from kws_tf.models.time_padding import stage_paddings
 
 KERNEL_FRAMES = (11, 15, 19, 29)
 N_GATES = 32
@@ -15,7 +16,7 @@ MOMENTUM, BLOCK_EPSILON, GATE_EPSILON = 0.9, 1e-3, 1e-5
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("channels", "padding", "gate", "gate_penalty")
+SETTINGS = ("channels", "padding", "gate", "gate_penalty", "lookahead_stages")
 
 
 def _pointwise(channels, seed, name):
@@ -115,10 +116,11 @@ class SparkNet(keras.Model):
         n_classes: outputs.
         n_features: rows of the input, n_mels or n_mfcc; 32 MFCC in the paper.
         channels: width of the blocks, 4, 8, 16 or 32 in the paper, default 16.
-        padding: "causal" or "symmetric" (the paper's) over time, default "causal".
+        padding: "causal", "symmetric" (the paper's) or "mixed" over time, default "causal".
         gate: "soft" (the paper's) or "hard" gates at inference, default "soft".
         gate_penalty: weight of the mean probability that a gate is open, default 0.01.
         seed: of initial weights and gate noise; None leaves them to Keras.
+        lookahead_stages: with padding "mixed", the blocks that are symmetric; the rest is causal.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -135,7 +137,7 @@ class SparkNet(keras.Model):
     """
 
     def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", gate="soft", gate_penalty=0.01, seed=None,
-                 **kwargs):
+                 lookahead_stages=0, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise ConfigError(f"SparkNet: channels must be a whole number, at least 1; received {channels!r}. Set --channels.")
@@ -146,12 +148,14 @@ class SparkNet(keras.Model):
         self.gate = gate
         self.gate_penalty = gate_penalty
         self.seed = seed
+        self.lookahead_stages = lookahead_stages
 
         seeds = endless_seeds(seed)
         self.blocks = []
         in_channels = n_features
+        _, *paddings, _ = stage_paddings(padding, lookahead_stages, len(KERNEL_FRAMES))
         for index, kernel_frames in enumerate(KERNEL_FRAMES):
-            self.blocks.append(SparkNetBlock(in_channels, channels, kernel_frames, residual=index > 0, padding=padding,
+            self.blocks.append(SparkNetBlock(in_channels, channels, kernel_frames, residual=index > 0, padding=paddings[index],
                                              seed=next(seeds), name=f"block{index}"))
             in_channels = channels
         self.gate_conv = layers.Conv2D(N_GATES, 1, kernel_initializer=torch_uniform(channels, next(seeds)),
@@ -210,10 +214,12 @@ class SparkNet(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "channels": self.channels,
-                "padding": self.padding, "gate": self.gate, "gate_penalty": self.gate_penalty, "seed": self.seed}
+                "padding": self.padding, "gate": self.gate, "gate_penalty": self.gate_penalty, "seed": self.seed,
+                "lookahead_stages": self.lookahead_stages}
 
 
 def build(model, features, n_classes, seed=None):
     """The SparkNet that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return SparkNet(n_classes, features.n_features, channels=model.channels or DEFAULT_CHANNELS, padding=model.padding,
-                    gate=model.gate, gate_penalty=model.gate_penalty, seed=seed, name="sparknet")
+                    gate=model.gate, gate_penalty=model.gate_penalty, seed=seed, lookahead_stages=model.lookahead_stages,
+                    name="sparknet")
