@@ -9,7 +9,7 @@ from absl import logging
 from kws_tf import manifest as manifests
 from kws_tf.config import to_dict
 from kws_tf.errors import ConversionError
-from kws_tf.tflite import export_folder, operators
+from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.convert import convert_classifier
 
 MODEL_FILE = "model.tflite"
@@ -45,7 +45,8 @@ def export(model, run_config, classes, calibration_features, output_dir, *, prof
     export_folder.check(output_dir, MODEL_FILE)
     features = run_config.features
     shape = (features.n_frames(run_config.clip_samples), features.n_features, 1)
-    content = convert_classifier(model, calibration_features, PROFILE_DTYPES[profile], shape)
+    content = convert_classifier(model, calibration_features, PROFILE_DTYPES[profile], input_shape=shape,
+                                 input_range=silence_range(features))
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     manifest = describe(content, run_config, classes, profile=profile, input_kind="features", parameters=parameters,
                         metrics=metrics, data_licence=data_licence)
@@ -55,6 +56,15 @@ def export(model, run_config, classes, calibration_features, output_dir, *, prof
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", pathlib.Path(output_dir) / MODEL_FILE, len(content),
                  sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, parameters)
     return pathlib.Path(output_dir) / MODEL_FILE
+
+
+def silence_range(features):
+    """The features of digital silence, (lowest, highest): an int8 input must reach them even if no calibration clip does.
+
+    Every mel band is then at the floor; the orthonormal cosine transform of that is sqrt(n_mels) * ln(floor) in coefficient 0.
+    """
+    floor = math.log(features.log_floor)
+    return min(floor * (math.sqrt(features.n_mels) if features.kind == "mfcc" else 1), 0.0), 0.0
 
 
 def describe(content, run_config, classes, *, profile, input_kind, parameters, metrics=None, data_licence="", model_file=MODEL_FILE,
@@ -72,12 +82,13 @@ def describe(content, run_config, classes, *, profile, input_kind, parameters, m
     Returns:
         Manifest.
     """
-    inputs, outputs = operators.borders(content)
+    graph = flatbuffer.read(content)
     counts = operators.count(content)
     return manifests.Manifest(
         model_file=model_file, model_id=manifests.model_id(content), model_bytes=len(content), kind="clip", profile=profile,
         labels=tuple(classes), sample_rate=run_config.features.sample_rate, clip_samples=run_config.clip_samples,
-        crop=run_config.data.eval_crop, features=run_config.features, input_kind=input_kind, inputs=inputs, outputs=outputs,
+        crop=run_config.data.eval_crop, features=run_config.features, input_kind=input_kind,
+        inputs=tuple(tensor.spec for tensor in graph.inputs), outputs=tuple(tensor.spec for tensor in graph.outputs),
         operators=counts, macs=sum(operator.macs for operator in counts), parameters=parameters,
         kws_tf_version=importlib.metadata.version("kws_tf"), data_licence=data_licence, metrics=dict(metrics or {}),
         run=to_dict(run_config), **more)

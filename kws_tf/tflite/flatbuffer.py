@@ -1,0 +1,237 @@
+"""A TFLite file as a graph of Python objects that can be read, changed and written back."""
+
+import dataclasses
+
+import flatbuffers
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.errors import ConversionError
+from kws_tf.manifest import TensorSpec
+
+DESCRIPTION = "kws_tf"
+_OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
+_DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+_LARGEST_OLD_CODE = 127
+BUFFER_ALIGNMENT = 16
+
+
+@dataclasses.dataclass(eq=False)
+class Tensor:
+    """A constant or a value that a node computes.
+
+    Args:
+        name: unique only by custom. shape: static. dtype: numpy name.
+        data: the values of a constant, None otherwise.
+        scales, zero_points: quantisation, one entry or one per index of `axis`; None for real values.
+    """
+
+    name: str
+    shape: tuple
+    dtype: str
+    data: np.ndarray | None = None
+    scales: np.ndarray | None = None
+    zero_points: np.ndarray | None = None
+    axis: int = 0
+
+    @property
+    def spec(self):
+        """TensorSpec; scale 0 where there is no single one."""
+        single = self.scales is not None and len(self.scales) == 1
+        return TensorSpec(self.name, self.shape, self.dtype, float(self.scales[0]) if single else 0.0,
+                          int(self.zero_points[0]) if single else 0)
+
+
+@dataclasses.dataclass(eq=False)
+class Node:
+    """One operator: builtin name such as "CONV_2D", version, tensors (None for an absent optional input), options of its kind."""
+
+    operator: str
+    inputs: list
+    outputs: list
+    options: object = None
+    version: int = 1
+
+    @property
+    def output(self):
+        return self.outputs[0]
+
+
+@dataclasses.dataclass(eq=False)
+class Graph:
+    """Nodes in execution order, and the tensors at its borders."""
+
+    nodes: list
+    inputs: list
+    outputs: list
+
+    def consumers(self, tensor):
+        """The nodes that read a tensor."""
+        return [node for node in self.nodes if any(entry is tensor for entry in node.inputs)]
+
+    def producer(self, tensor):
+        """The node that computes a tensor; None for a constant or an input."""
+        return next((node for node in self.nodes if any(entry is tensor for entry in node.outputs)), None)
+
+    def only_consumer(self, tensor):
+        """The one node that reads a tensor; None if there are several, none, or the tensor is an output of the graph."""
+        readers = self.consumers(tensor)
+        return readers[0] if len(readers) == 1 and not any(tensor is entry for entry in self.outputs) else None
+
+    def tensors(self):
+        """Every tensor once, in the order of first use."""
+        found = {}
+        for tensor in [*self.inputs, *(entry for node in self.nodes for entry in (*node.inputs, *node.outputs)), *self.outputs]:
+            if tensor is not None:
+                found.setdefault(id(tensor), tensor)
+        return list(found.values())
+
+
+def constant(name, data):
+    """A constant tensor."""
+    data = np.ascontiguousarray(data)
+    return Tensor(name, data.shape, data.dtype.name, data)
+
+
+def read(content):
+    """The main graph of a TFLite file.
+
+    Args:
+        content: bytes of the file.
+
+    Returns:
+        Graph.
+
+    Raises:
+        ConversionError: a custom operator, more than one subgraph, or a tensor without a static shape.
+    """
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    if len(model.subgraphs) != 1:
+        raise ConversionError(f"a graph with {len(model.subgraphs)} subgraphs is not supported; expected one.")
+    graph = model.subgraphs[0]
+    tensors = [_read_tensor(tensor, model.buffers) for tensor in graph.tensors]
+    nodes = []
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex]
+        name = _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        if name == "CUSTOM":
+            raise ConversionError(f"the graph holds the custom operator {code.customCode!r}; only TFLite builtins run everywhere.")
+        nodes.append(Node(name, [tensors[i] if i >= 0 else None for i in operator.inputs], [tensors[i] for i in operator.outputs],
+                          operator.builtinOptions, code.version))
+    return Graph(nodes, [tensors[i] for i in graph.inputs], [tensors[i] for i in graph.outputs])
+
+
+def _read_tensor(tensor, buffers):
+    name = tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name or ""
+    if tensor.shapeSignature is not None and np.any(np.asarray(tensor.shapeSignature) < 0):
+        raise ConversionError(f"tensor {name} has no static shape: {list(tensor.shapeSignature)}.")
+    shape = () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
+    dtype = _DTYPES[tensor.type]
+    raw, data = buffers[tensor.buffer].data, None
+    if raw is not None and len(raw):
+        data = np.frombuffer(np.asarray(raw, np.uint8).tobytes(), dtype).reshape(shape)
+    quantisation = tensor.quantization
+    if quantisation is None or quantisation.scale is None or not len(quantisation.scale):
+        return Tensor(name, shape, dtype, data)
+    return Tensor(name, shape, dtype, data, np.asarray(quantisation.scale, np.float32),
+                  np.asarray(quantisation.zeroPoint, np.int64), quantisation.quantizedDimension)
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """A builder that stores equal strings and vectors once, and constants at multiples of 16 bytes.
+
+    Most of a small network's file are names, shapes and zero points, nearly all of them repeated. The alignment is what the TFLite
+    schema demands of buffers (the only byte vectors) and the generated code forgets.
+    """
+
+    def __init__(self):
+        super().__init__(1 << 16)
+        self._vectors = {}
+
+    def CreateString(self, s, *encoding):  # noqa: N802 - the names that the generated code calls
+        if s not in self._vectors:
+            self._vectors[s] = super().CreateString(s, *encoding)
+        return self._vectors[s]
+
+    def CreateNumpyVector(self, x):  # noqa: N802
+        key = x.dtype.name, x.tobytes()
+        if key not in self._vectors:
+            self._vectors[key] = self._aligned_bytes(key[1]) if x.dtype == np.uint8 else super().CreateNumpyVector(x)
+        return self._vectors[key]
+
+    def _aligned_bytes(self, raw):
+        self.StartVector(1, len(raw), BUFFER_ALIGNMENT)
+        self.head -= len(raw)
+        self.Bytes[self.head:self.head + len(raw)] = raw
+        return self.EndVector()
+
+
+def write(graph):
+    """The bytes of a TFLite file; equal constants share one buffer.
+
+    Args:
+        graph: Graph.
+
+    Returns:
+        bytes; the same graph always gives the same bytes.
+    """
+    model = schema.ModelT()
+    model.version, model.description = 3, DESCRIPTION
+    model.buffers, model.operatorCodes = [schema.BufferT()], []
+    subgraph = schema.SubGraphT()
+    subgraph.name, subgraph.tensors, subgraph.operators = "main", [], []
+    tensors = graph.tensors()
+    index = {id(tensor): i for i, tensor in enumerate(tensors)}
+    buffers, codes = {}, {}
+    for tensor in tensors:
+        subgraph.tensors.append(_pack_tensor(tensor, model.buffers, buffers))
+    for node in graph.nodes:
+        operator = schema.OperatorT()
+        operator.opcodeIndex = _operator_code(node, model.operatorCodes, codes)
+        operator.inputs = np.array([-1 if tensor is None else index[id(tensor)] for tensor in node.inputs], np.int32)
+        operator.outputs = np.array([index[id(tensor)] for tensor in node.outputs], np.int32)
+        if node.options is not None:
+            operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(node.options).__name__[:-1])
+            operator.builtinOptions = node.options
+        subgraph.operators.append(operator)
+    subgraph.inputs = [index[id(tensor)] for tensor in graph.inputs]
+    subgraph.outputs = [index[id(tensor)] for tensor in graph.outputs]
+    model.subgraphs = [subgraph]
+    builder = _SharingBuilder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _pack_tensor(tensor, buffers, known):
+    packed = schema.TensorT()
+    packed.name, packed.shape = tensor.name, np.array(tensor.shape, np.int32)
+    packed.type = getattr(schema.TensorType, tensor.dtype.upper())
+    packed.buffer = 0
+    if tensor.data is not None:
+        raw = np.frombuffer(np.ascontiguousarray(tensor.data).tobytes(), np.uint8)
+        key = raw.tobytes()
+        if key not in known:
+            buffer = schema.BufferT()
+            buffer.data = raw
+            known[key] = len(buffers)
+            buffers.append(buffer)
+        packed.buffer = known[key]
+    if tensor.scales is not None:
+        quantisation = schema.QuantizationParametersT()
+        quantisation.scale = np.asarray(tensor.scales, np.float32)
+        quantisation.zeroPoint = np.asarray(tensor.zero_points, np.int64)
+        quantisation.quantizedDimension = tensor.axis
+        packed.quantization = quantisation
+    return packed
+
+
+def _operator_code(node, codes, known):
+    key = (node.operator, node.version)
+    if key not in known:
+        code = schema.OperatorCodeT()
+        code.builtinCode = getattr(schema.BuiltinOperator, node.operator)
+        code.deprecatedBuiltinCode = min(code.builtinCode, _LARGEST_OLD_CODE)
+        code.version = node.version
+        known[key] = len(codes)
+        codes.append(code)
+    return known[key]

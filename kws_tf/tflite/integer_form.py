@@ -1,0 +1,154 @@
+"""Rewrites a float32 graph into one that computes the same and loses less when its tensors become int8.
+
+Every rewrite is exact up to float rounding. They apply to patterns, not to a named network; where a pattern does not occur,
+nothing changes.
+"""
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.tflite.executor import Execution
+from kws_tf.tflite.flatbuffer import Node, Tensor, constant
+from kws_tf.tflite.ranges import Histogram, choose_range, parts
+
+NO_ACTIVATION = schema.ActivationFunctionType.NONE
+
+
+def integer_form(graph, clips):
+    """Applies all rewrites in place.
+
+    Args:
+        graph: flatbuffer.Graph of float32 tensors.
+        clips: float32 [clips, ...], calibration clips; large networks use as many of them as fit into memory.
+    """
+    give_biases(graph)
+    poolings_to_depthwise(graph)
+    affines = [found for node in graph.nodes if (found := match_row_affine(graph, node)) is not None]
+    ranges = channel_ranges(graph, [affine[0] for affine in affines], parts(graph, clips)[0])
+    for affine, (low, high) in zip(affines, ranges, strict=True):
+        split_row_affine(graph, *affine, low, high)
+
+
+def give_biases(graph):
+    """Gives a bias of zeros to every convolution and matrix product that has none, for the rewrites and corrections to come."""
+    for node in graph.nodes:
+        if node.operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED") and (len(node.inputs) < 3 or node.inputs[2] is None):
+            node.inputs[2:] = [constant(f"{node.output.name}/bias", np.zeros(node.output.shape[-1], np.float32))]
+
+
+def match_row_affine(graph, node):
+    """Finds depthwise convolution -> MUL [frequency, channels] -> ADD [frequency, channels], as SubSpectralNormalization leaves it.
+
+    Returns:
+        (convolution, MUL node, ADD node, scale, shift), the last two float32 [frequency, channels]; None if `node` starts none.
+    """
+    if node.operator != "DEPTHWISE_CONV_2D" or node.options.fusedActivationFunction != NO_ACTIVATION:
+        return None
+    rows_channels = node.output.shape[2:]
+    found, tensor = [], node.output
+    for operator in ("MUL", "ADD"):
+        reader = graph.only_consumer(tensor)
+        if reader is None or reader.operator != operator:
+            return None
+        values = reader.inputs[1] if reader.inputs[0] is tensor else reader.inputs[0]
+        if values.data is None or values.shape[-2:] != rows_channels or values.data.size != np.prod(rows_channels):
+            return None
+        found.append((reader, values.data.reshape(rows_channels)))
+        tensor = reader.output
+    (mul, scale), (add, shift) = found
+    return None if mul.options.fusedActivationFunction != NO_ACTIVATION else (node, mul, add, scale, shift)
+
+
+def channel_ranges(graph, nodes, clips):
+    """For each node, the range worth its bits of every channel of its output: list of (low, high), each float32 [channels]."""
+    wanted = {id(node): [] for node in nodes}
+    run = Execution(graph, clips)
+    for node in graph.nodes:
+        values = run.advance(node)
+        if id(node) in wanted:
+            columns = values.numpy().reshape(-1, node.output.shape[-1])
+            wanted[id(node)] = np.array([_range_of(columns[:, channel]) for channel in range(columns.shape[1])], np.float32).T
+    return [tuple(wanted[id(node)]) for node in nodes]
+
+
+def _range_of(values):
+    histogram = Histogram.of(values)
+    return choose_range(histogram, anchor=(histogram.low + histogram.high) / 2)
+
+
+def split_row_affine(graph, convolution, mul, add, scale, shift, low, high):
+    """Makes the convolution fill its 8 bits in every channel, and y = x * scale[f, c] + shift[f, c] a depthwise convolution.
+
+    Ahead of its normalisation the output of the convolution has another range in every channel, and one scale per tensor leaves
+    most of them a few steps: this was the largest error of the whole network. So the convolution is made to give
+
+        x' = (x - middle[c]) / half[c],   middle = (low + high) / 2,   half = (high - low) / 2
+
+    and the normalisation takes that back. It becomes a 1x1 depthwise convolution over the (frequency, channel) pairs as
+    channels, with a 32-bit bias and one rounding, where MUL and ADD round twice with constants of 8 bits.
+
+    Args:
+        graph: flatbuffer.Graph, changed in place.
+        convolution, mul, add, scale, shift: see match_row_affine.
+        low, high: float32 [channels], range of the convolution's output.
+    """
+    middle, half = (low + high) / 2, np.maximum((high - low) / 2, np.float32(1e-6))
+    weights, bias = convolution.inputs[1], convolution.inputs[2]
+    convolution.inputs[1] = constant(weights.name, weights.data / half)
+    convolution.inputs[2] = constant(bias.name, (bias.data - middle) / half)
+
+    batch, time, rows, channels = convolution.output.shape
+    flat = Tensor(f"{mul.output.name}/flat", (batch, time, 1, rows * channels), "float32")
+    scaled = Tensor(f"{add.output.name}/flat", flat.shape, "float32")
+    pointwise = depthwise(flat, (scale * half).reshape(1, 1, 1, -1), (shift + scale * middle).reshape(-1), scaled)
+    pointwise.options.fusedActivationFunction = add.options.fusedActivationFunction
+    replace(graph, [mul, add], [reshape(convolution.output, flat), pointwise, reshape(scaled, add.output)])
+
+
+def poolings_to_depthwise(graph):
+    """Turns average poolings over a whole axis into depthwise convolutions with equal weights.
+
+    A pooling has to keep the scale of its input, which is far too coarse for a mean of many values; a convolution rescales its
+    32-bit sum to a scale of its own. (MEAN does so too, but has only a slow reference kernel on microcontrollers.)
+    """
+    for node in list(graph.nodes):
+        if node.operator == "AVERAGE_POOL_2D" and _pools_everything(node):
+            window, channels = (node.options.filterHeight, node.options.filterWidth), node.output.shape[3]
+            weights = np.full((1, *window, channels), 1 / (window[0] * window[1]), np.float32)
+            replace(graph, [node], [depthwise(node.inputs[0], weights, np.zeros(channels, np.float32), node.output)])
+
+
+def _pools_everything(node):
+    """Whether each axis is either pooled as a whole or not at all, which makes padding and strides irrelevant."""
+    windows = (node.options.filterHeight, node.options.filterWidth)
+    strides = (node.options.strideH, node.options.strideW)
+    whole = all(size == axis or (size, stride) == (1, 1)
+                for size, stride, axis in zip(windows, strides, node.inputs[0].shape[1:3], strict=True))
+    return whole and node.options.padding == schema.Padding.VALID and node.options.fusedActivationFunction == NO_ACTIVATION
+
+
+def depthwise(source, weights, bias, target):
+    """A DEPTHWISE_CONV_2D node of stride 1 without padding.
+
+    Args:
+        source, target: Tensors. weights: float32 [1, height, width, channels]. bias: float32 [channels].
+    """
+    options = schema.DepthwiseConv2DOptionsT()
+    options.padding, options.fusedActivationFunction = schema.Padding.VALID, NO_ACTIVATION
+    options.strideH = options.strideW = options.depthMultiplier = options.dilationHFactor = options.dilationWFactor = 1
+    constants = constant(f"{target.name}/weights", weights), constant(f"{target.name}/bias", bias)
+    return Node("DEPTHWISE_CONV_2D", [source, *constants], [target], options)
+
+
+def reshape(source, target):
+    """A RESHAPE node."""
+    options = schema.ReshapeOptionsT()
+    options.newShape = list(target.shape)
+    return Node("RESHAPE", [source, constant(f"{target.name}/shape", np.array(target.shape, np.int32))], [target], options)
+
+
+def replace(graph, old, new):
+    """Puts nodes in the place of others, at the position of the last of them."""
+    position = graph.nodes.index(old[-1]) + 1
+    graph.nodes[position:position] = new
+    graph.nodes = [node for node in graph.nodes if not any(node is gone for gone in old)]
