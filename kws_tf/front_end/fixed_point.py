@@ -1,0 +1,101 @@
+"""Fixed-point arithmetic exactly as the integer kernels of TFLite do it, in numpy."""
+
+import math
+
+import numpy as np
+
+INT16_MAX = 32767
+INT16_MIN = -32768
+
+
+def quantise_multiplier(real):
+    """A positive real factor as q * 2**(shift - 31) with a 31-bit q, the form in which TFLite kernels hold their scale ratios.
+
+    Args:
+        real: the factor, above 0.
+
+    Returns:
+        (q, shift), q between 2**30 and 2**31 - 1.
+
+    Example:
+        >>> quantise_multiplier(0.75)
+        (1610612736, 0)
+    """
+    fraction, shift = math.frexp(real)
+    q = math.floor(fraction * 2**31 + 0.5)
+    if q == 2**31:
+        q, shift = 2**30, shift + 1
+    return q, shift
+
+
+def rescale_wide(accumulator, real):
+    """Scales 64-bit accumulators as CONV_2D with 64-bit bias and BATCH_MATMUL do for int16: factor of 16 bits, rounded once, half up.
+
+    Args:
+        accumulator: int64 array of any shape. real: float scalar, or one per entry of the last axis.
+
+    Returns:
+        int64 array, not yet clamped.
+    """
+    pairs = [quantise_multiplier(value) for value in np.atleast_1d(real).tolist()]
+    # the kernels keep the upper 16 bits of q, and saturate where the rounding would carry into the 17th
+    short = np.array([(q + 2**15) >> 16 if q < 0x7FFF0000 else 0x7FFF for q, _ in pairs], np.int64)
+    shift = np.array([15 - shift for _, shift in pairs], np.int64)
+    return (accumulator * short + (1 << (shift - 1))) >> shift
+
+
+def rescale_narrow(accumulator, real):
+    """Scales 32-bit accumulators as MUL does for int16: a doubling high product rounded half up, then a shift rounded half away from 0.
+
+    Args:
+        accumulator: int64 array whose values fit 32 bits. real: factor below 1.
+
+    Returns:
+        int64 array, not yet clamped.
+    """
+    q, shift = quantise_multiplier(real)
+    high = (accumulator * q + 2**30) >> 31
+    if shift == 0:
+        return high
+    remainder, half = high & ((1 << -shift) - 1), (1 << -shift) >> 1
+    return (high >> -shift) + (remainder > half - 1 + (high < 0))
+
+
+def clamp_int16(values, low=INT16_MIN, high=INT16_MAX):
+    """Saturates to int16."""
+    return np.clip(values, low, high).astype(np.int16)
+
+
+def quantise_rows(rows, largest=127):
+    """Each row of a matrix as small integers times a scale of its own, the scale that leaves the smallest squared error.
+
+    A plain division by the row's maximum wastes up to half a step on every other weight; a row of two or three weights, such as a
+    narrow mel band, gains most from the search.
+
+    Args:
+        rows: float [outputs, inputs]. largest: greatest integer magnitude, 127 for int8.
+
+    Returns:
+        (integers [outputs, inputs] as int64, scales float32 [outputs]); a row of zeros has scale 1.
+    """
+    integers, scales = np.zeros(rows.shape, np.int64), np.ones(len(rows), np.float32)
+    for index, row in enumerate(rows):
+        peak = np.abs(row).max()
+        if peak == 0:
+            continue
+        used = row[row != 0]
+        candidates = (peak / np.linspace(largest / 2, largest, 256)).astype(np.float32)
+        error = np.square(np.rint(used / candidates[:, None]) * candidates[:, None] - used).sum(1)
+        scales[index] = candidates[np.argmin(error)]
+        integers[index] = np.clip(np.rint(row / scales[index]), -largest, largest)
+    return integers, scales
+
+
+def quantise_int16(matrix):
+    """A constant as int16 with one scale; the largest magnitude becomes 32767.
+
+    Returns:
+        (int16 array, scale).
+    """
+    scale = float(np.float32(np.abs(matrix).max() / INT16_MAX))
+    return np.clip(np.rint(matrix / scale), -INT16_MAX, INT16_MAX).astype(np.int16), scale

@@ -1,0 +1,54 @@
+"""The integer front end in numpy: the integers that every interpreter computes, without any interpreter."""
+
+import numpy as np
+
+from kws_tf.errors import AudioError
+from kws_tf.front_end import dft, framing
+from kws_tf.front_end.build import build_front_end
+from kws_tf.front_end.numpy_graph import NumpyGraph
+
+
+class IntegerFeatures:
+    """Integer log-mel or MFCC of 16-bit PCM.
+
+    Args:
+        features: FeatureConfig.
+        floor: see build_front_end.
+
+    Input shape:
+        int16 [samples] or [clips, samples]
+
+    Output shape:
+        int16 [frames, n_features] or [clips, frames, n_features]
+
+    Raises:
+        AudioError: PCM of another type or shape, or shorter than one window.
+        ConversionError: parameters that the integer front end cannot hold.
+
+    Example:
+        front_end = IntegerFeatures(FeatureConfig())
+        steps = front_end(pcm)                                   # [98, 40] for one second
+        steps * front_end.scale                                  # natural logarithm of the mel bands
+    """
+
+    def __init__(self, features, *, floor=True):
+        self.features = features
+        self._floor = floor
+        self._columns = dft.plan(features).columns
+        self.scale = self._run(np.zeros((1, features.window_samples), np.int16)).scale
+
+    def __call__(self, pcm):
+        pcm = np.asarray(pcm)
+        if pcm.dtype != np.int16 or pcm.ndim not in (1, 2) or pcm.shape[-1] < self.features.window_samples:
+            raise AudioError(f"integer features: PCM must be int16 [samples] or [clips, samples] of at least "
+                             f"{self.features.window_samples} samples; received {pcm.dtype} {list(pcm.shape)}.")
+        n_frames = self.features.n_frames(pcm.shape[-1])
+        windows = np.lib.stride_tricks.sliding_window_view(pcm, self.features.window_samples, axis=-1)
+        windows = windows[..., ::self.features.hop_samples, :][..., :n_frames, :]
+        steps = self._run(windows.reshape(-1, self.features.window_samples)).value
+        return steps.reshape(*pcm.shape[:-1], n_frames, self.features.n_features)
+
+    def _run(self, windows):
+        graph = NumpyGraph()
+        frames = windows.reshape(len(windows), -1, 1, self._columns)
+        return build_front_end(graph, graph.input(frames, framing.PCM_SCALE), self.features, floor=self._floor)
