@@ -1,0 +1,104 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+
+torch = pytest.importorskip("torch", reason="needs torch: pip install 'kws_tf[parity]'")
+
+from kws_tf import features  # noqa: E402
+from kws_tf.config import AugmentConfig, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
+from kws_tf.errors import ConfigError  # noqa: E402
+from tools import torch_baseline  # noqa: E402
+
+ROOT = pathlib.Path(__file__).parents[2]
+# Runs the tool and interrupts it in the second epoch.
+INTERRUPTED = """
+from tools import torch_baseline
+original, epochs = torch_baseline.train_epoch, []
+def train_epoch(*arguments):
+    epochs.append(1)
+    if len(epochs) == 2:
+        raise KeyboardInterrupt
+    return original(*arguments)
+torch_baseline.train_epoch = train_epoch
+torch_baseline.run(torch_baseline.main, torch_baseline.define)
+"""
+
+
+@pytest.mark.parametrize("n_mels", [40, 80])
+def test_log_mel_is_that_of_the_keras_layer(n_mels):
+    config = FeatureConfig(n_mels=n_mels)
+    pcm = np.random.default_rng(0).normal(0, 0.1, (2, 4000)).astype(np.float32)
+    pcm[1, 1000:] = 0
+    ours = np.array(features.build(config)(pcm))
+    theirs = torch_baseline.LogMel(config)(torch.from_numpy(pcm)).numpy().transpose(0, 3, 2, 1)
+    np.testing.assert_allclose(theirs, ours, atol=2e-3)
+
+
+def test_augmentation_shifts_and_adds_noise_within_its_bounds():
+    clean = np.full((200, 100), 0.5, np.float32)
+    pcm, noise = clean.copy(), [np.full(300, 1.0, np.float32)]
+    settings = AugmentConfig(noise_dir="x", noise_prob=0.5, noise_amplitude=(0.0, 0.1), silence_amplitude=(0.3, 0.4))
+    silent = np.arange(200) < 20
+    torch_baseline.augment(pcm, silent, settings, noise, 10, np.random.default_rng(0))
+    changed = (pcm != clean).any(axis=1)
+    assert changed[:20].all() and 60 < changed[20:].sum() < 120
+    assert (pcm[:20].max(axis=1) >= 0.8).all() and pcm[20:].max() <= 0.6
+    gap = (pcm[changed] < 0.45).sum(axis=1)
+    assert gap.max() == 10 and gap.min() >= 0
+
+
+def start(*arguments, program=None):
+    head = [sys.executable, "-c", program] if program else [sys.executable, "tools/torch_baseline.py"]
+    return subprocess.run([*head, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
+                          env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory):
+    """Flags for a data set of two tones and two epochs."""
+    root = tmp_path_factory.mktemp("tones")
+    random = np.random.default_rng(0)
+    for split, n_clips in {"training": 16, "validation": 6, "testing": 6}.items():
+        for name, pitch in {"high": 3000, "low": 500}.items():
+            (root / "data" / split / name).mkdir(parents=True)
+            for number in range(n_clips):
+                tone = 0.1 * np.sin(2 * np.pi * pitch * random.uniform(0.9, 1.1) * np.arange(4800) / 16000)
+                soundfile.write(root / "data" / split / name / f"{number}.wav", tone + 0.01 * random.standard_normal(4800), 16000)
+    (root / "noise").mkdir()
+    soundfile.write(root / "noise" / "hiss.wav", 0.1 * random.standard_normal(16000), 16000)
+    return [f"--data_root={root / 'data'}", f"--noise_dir={root / 'noise'}", f"--cache_dir={root / 'cache'}", "--clip_duration=0.3",
+            "--audio_backend=soundfile", "--tau=0.25", "--batch_size=8", "--epochs=2", "--warmup_epochs=0.5", "--lr=0.05",
+            "--shift_ms=20"]
+
+
+@pytest.mark.slow
+def test_a_killed_run_continues_to_the_same_result(recipe, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start(*recipe, f"--run_dir={whole}")
+    assert process.returncode == 0, process.stderr
+    assert start(*recipe, f"--run_dir={killed}", program=INTERRUPTED).returncode == 130
+    assert not (killed / "result.json").exists()
+    process = start(*recipe, f"--run_dir={killed}")
+    assert process.returncode == 0 and "continuing after epoch 1" in process.stderr, process.stderr
+
+    def losses(folder):
+        return [line.split(",")[1:3] for line in (folder / "history.csv").read_text().splitlines()]
+
+    assert losses(killed) == losses(whole) and len(losses(whole)) == 3
+    result = json.loads((whole / "result.json").read_text())
+    assert json.loads((killed / "result.json").read_text()) | {"config": 0} == result | {"config": 0}
+    assert result["split"] == "testing" and result["n_clips"] == 12
+    assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
+
+
+def test_refuses_what_it_does_not_implement():
+    config = RunConfig(augment=AugmentConfig(noise_dir="noise", gain_prob=0.5), model=ModelConfig(ssn_groups="0"))
+    with pytest.raises(ConfigError, match="not these settings: --gain_prob, --ssn_groups"):
+        torch_baseline.require_paper_recipe(config)
+    torch_baseline.require_paper_recipe(RunConfig(augment=AugmentConfig(noise_dir="noise")))
