@@ -1,38 +1,52 @@
 """The confusion matrix as a picture."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
-from kws_tf import atomic_file
+from kws_tf.atomic_file import replacing
 
-INCHES_PER_CLASS = 0.75
+CELL_INCHES = 0.62
+LARGEST_INCHES = 24
 
 
 def draw_confusion(report, path):
-    """Draws which class was taken for which: counts, and the share of each true class as colour and percentage.
+    """Draws counts and row percentages of every (true, predicted) pair; the colour is the share of the true class.
 
     Args:
-        report: of evaluation.evaluate_model.
-        path: PNG file to make or replace.
+        report: dict of evaluate_model or classification.report: labels, confusion, clips, accuracy, accuracy_interval.
+        path: PNG file to write.
     """
-    names = report["labels"]
-    counts = np.array(report["confusion"])
-    totals = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
-    side = 3.5 + INCHES_PER_CLASS * len(names)
-    figure = Figure(figsize=(side, side - 1), layout="constrained")
-    axes = figure.subplots()
+    # On the first use, not on import: most programs that score draw nothing. The Figure class needs no display and no pyplot state.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    labels, counts = report["labels"], np.asarray(report["confusion"])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = min(LARGEST_INCHES, max(4.0, CELL_INCHES * len(labels)))
+    figure = Figure(figsize=(side + 2.2, side + 1.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, column in np.argwhere(counts > 0):
-        axes.text(column, row, f"{counts[row, column]}\n{100 * shares[row, column]:.1f} %", ha="center", va="center", fontsize=8,
-                  color="white" if shares[row, column] > 0.5 else "black")
-    axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(names)), [f"{name} ({total})" for name, total in zip(names, totals[:, 0], strict=True)])
+    text_size = 8.5 if len(labels) <= 20 else 6
+    for (row, column), count in np.ndenumerate(counts):
+        if count:
+            axes.text(column, row, f"{count}\n{_percent(shares[row, column])}", ha="center", va="center", size=text_size,
+                      color="white" if shares[row, column] > 0.55 else "black")
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), [f"{label} ({total})" for label, total in zip(labels, counts.sum(axis=1), strict=True)])
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class (clips)")
     low, high = report["accuracy_interval"]
-    axes.set_title(f"{report['model']['profile']} file on {report['split']}: {100 * report['accuracy']:.1f} % of {report['clips']} clips\n"
-                   f"95 % interval {100 * low:.1f} to {100 * high:.1f} %", fontsize=11)
-    figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
-    with atomic_file.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+    where = f"{report['split']} split, {report['model']['profile']} model" if "model" in report else "confusion"
+    axes.set_title(f"{where}: {100 * report['accuracy']:.2f} % of {report['clips']} clips right\n"
+                   f"95 % interval {100 * low:.2f} to {100 * high:.2f} %", size=11)
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
+    bar.ax.set_yticks(np.linspace(0, 1, 6), [f"{share:.0%}" for share in np.linspace(0, 1, 6)])
+    with replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png")
+
+
+def _percent(share):
+    """Whole percent, one decimal below 10, and never 0 % or 100 % for what is not."""
+    if 0 < share < 0.1:
+        return f"{max(100 * share, 0.1):.1f}%"
+    return f"{min(100 * share, 99.9):.1f}%" if 0.995 <= share < 1 else f"{share:.0%}"

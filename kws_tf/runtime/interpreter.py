@@ -16,10 +16,11 @@ INTERPRETERS = {
 }
 # The name of the op resolver that each choice of kernels takes.
 KERNELS = {
-    "default": "AUTO",
+    "optimised": "AUTO",
     "builtin": "BUILTIN_WITHOUT_DEFAULT_DELEGATES",
     "reference": "BUILTIN_REF",
 }
+AUTO = "auto"
 
 
 def available():
@@ -68,14 +69,14 @@ def import_interpreter(name=None):
     raise ConfigError(f"no TFLite interpreter: {'; '.join(reasons)}. Install one with: pip install 'kws_tf[pi]'")
 
 
-def open_interpreter(content, *, interpreter=None, kernels="default", num_threads=1):
+def open_interpreter(content, *, interpreter=None, kernels="optimised", num_threads=1):
     """An interpreter with allocated tensors for the bytes of a model file that has been checked.
 
     Args:
         content: bytes of the file.
         interpreter: a key of INTERPRETERS, or None for the first that works.
-        kernels: "default" (optimised, with XNNPACK where it takes the graph), "builtin" (optimised, without XNNPACK) or
-            "reference" (the plain kernels that TFLite Micro shares: the same integers everywhere, but slower).
+        kernels: "optimised" (with XNNPACK where it takes the graph), "builtin" (optimised, without XNNPACK) or "reference" (the
+            plain kernels that TFLite Micro shares: the same integers everywhere, but about ten times slower).
         num_threads: threads of one inference.
 
     Returns:

@@ -46,7 +46,7 @@ def convert_float32(model, input_shape):
     Raises:
         ConversionError: see freeze; or the graph needs operators that TFLite does not have.
     """
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(model, input_shape)])
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([freeze(model, input_shape)], tf.Module())
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
         return converter.convert()
