@@ -200,7 +200,7 @@ def make(output_dir, settings=None, *, n_workers=None, progress=True):
         output_dir: folder to make.
         settings: DemoSetConfig; default DemoSetConfig().
         n_workers: processes; default one per processor that this process may use. 1 works without child processes.
-        progress: show a progress bar.
+        progress: show a progress bar, if there is a terminal.
 
     Returns:
         True if it was made, False if it was there already.
@@ -222,7 +222,7 @@ def make(output_dir, settings=None, *, n_workers=None, progress=True):
         folder.mkdir(parents=True)
     _write_noise(partial / "noise", settings)
     rendered = list(tqdm.tqdm(_render_all(clips, settings, partial, n_workers or _processors()), total=len(clips), desc="synthesising",
-                              unit="clip", mininterval=1, disable=not progress))
+                              unit="clip", mininterval=1, disable=None if progress else True))
     table = io.StringIO()
     writer = csv.DictWriter(table, [field.name for field in dataclasses.fields(Clip)], lineterminator="\n")
     writer.writeheader()

@@ -1,0 +1,78 @@
+"""The demo: its steps in order, its verdict, and once for real on a very small data set."""
+
+import functools
+import json
+import pathlib
+import types
+
+import pytest
+
+from kws_tf.errors import KwsError
+from kws_tf.synthesis import demo_set
+from tools import demo
+
+RECIPE = pathlib.Path(demo.PROJECT) / "flags" / "demo.cfg"
+
+
+@pytest.fixture
+def commands(monkeypatch):
+    """Replaces the programs: records what is run; scoring writes a report of 95 right answers in 100."""
+    commands, status = [], {}
+
+    def fake_run(command, env, check):
+        assert env["TF_CPP_MIN_LOG_LEVEL"] and not check
+        module, arguments = command[2], command[3:]
+        commands.append(module)
+        if module == "kws_tf.evaluate":
+            output = pathlib.Path(arguments[arguments.index("--output") + 1])
+            output.mkdir()
+            (output / "evaluation_testing.json").write_text(json.dumps({
+                "accuracy": 0.95, "accuracy_interval": [0.88, 0.98], "clips": 100, "model": {"file": "model.tflite"}}))
+        return types.SimpleNamespace(returncode=status.get(module, 0))
+
+    def fake_make(_):
+        commands.append("demo_set.make")
+        return True
+
+    monkeypatch.setattr(demo.subprocess, "run", fake_run)
+    monkeypatch.setattr(demo_set, "make", fake_make)
+    return types.SimpleNamespace(run=commands, status=status)
+
+
+def test_the_steps_are_data_training_scoring_and_the_result_is_printed(commands, tmp_path, capsys):
+    assert demo.demonstrate("data", str(tmp_path / "run"), str(RECIPE), 0.9)
+    assert commands.run == ["demo_set.make", "kws_tf.train", "kws_tf.evaluate"]
+    output = capsys.readouterr().out
+    assert "95.00 % of 100 clips (95 % interval 88.00 to 98.00)" in output and "at least 90 %: reached" in output
+    assert f"{tmp_path}/run/curves.png" in output and f"{tmp_path}/run/confusion_testing.png" in output
+
+
+def test_an_accuracy_below_the_minimum_is_not_a_success(commands, tmp_path, capsys):
+    assert not demo.demonstrate("data", str(tmp_path / "run"), str(RECIPE), 0.96)
+    assert "NOT REACHED" in capsys.readouterr().out
+
+
+def test_a_failed_training_ends_the_demo(commands, tmp_path):
+    commands.status["kws_tf.train"] = 3
+    with pytest.raises(KwsError, match=r"kws_tf\.train failed with status 3"):
+        demo.demonstrate("data", str(tmp_path / "run"), str(RECIPE), 0.9)
+    assert "kws_tf.evaluate" not in commands.run
+
+
+@pytest.mark.slow
+def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
+    """One epoch on a few dozen clips: the files are there, and nobody calls the result good."""
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
+    small = demo_set.DemoSetConfig(training=(12, 16, 8), validation=(2, 3, 2), testing=(4, 6, 3))
+    monkeypatch.setattr(demo_set, "make", functools.partial(demo_set.make, settings=small, n_workers=1))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    recipe = tmp_path / "recipe.cfg"
+    recipe.write_text(RECIPE.read_text() + "\n--epochs=1\n--warmup_epochs=0\n--batch_size=16\n")
+    run_dir = tmp_path / "run"
+    assert not demo.demonstrate(str(tmp_path / "set"), str(run_dir), str(recipe), 0.99)
+    assert "NOT REACHED" in capfd.readouterr().out
+    report = json.loads((run_dir / "evaluation_testing.json").read_text())
+    assert report["clips"] == 25 and report["model"]["profile"] == "features"
+    assert report["labels"] == ["_silence_", "_unknown_", "go", "no", "stop", "yes"]
+    for file in ("curves.png", "confusion_testing.png", "export/features/model.tflite"):
+        assert (run_dir / file).stat().st_size > 1000

@@ -1,0 +1,97 @@
+"""Shows the whole chain on synthetic speech: data set -> training -> int8 TFLite file -> accuracy of that file, with pictures.
+
+    make demo
+    python tools/demo.py --run_dir=runs/demo
+
+Exits with status 1 if the exported int8 file gets less than --minimum_accuracy of the testing clips right.
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+from absl import flags
+
+from kws_tf.errors import ConfigError, KwsError
+from kws_tf.flags import run
+
+FLAGS = flags.FLAGS
+PROJECT = pathlib.Path(__file__).resolve().parents[1]
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this program."""
+    place = {"flag_values": flag_values, "module_name": "demo"}
+    flags.DEFINE_string("data_root", "build/demo_set", "Folder of the data set; made if it is not there.", **place)
+    flags.DEFINE_string("run_dir", "runs/demo", "Run folder; a previous run in it is replaced.", **place)
+    flags.DEFINE_string("recipe", str(PROJECT / "flags" / "demo.cfg"), "Flagfile of the training.", **place)
+    flags.DEFINE_float("minimum_accuracy", 0.9, "Share of the testing clips that the exported int8 file has to get right.",
+                       lower_bound=0, upper_bound=1, **place)
+
+
+def demonstrate(data_root, run_dir, recipe, minimum_accuracy):
+    """Makes the data set if it is not there, trains, exports, scores the exported file and prints the result.
+
+    Args:
+        data_root: folder of the data set. run_dir: run folder.
+        recipe: flagfile of the training.
+        minimum_accuracy: share of the testing clips that the int8 file has to get right.
+
+    Returns:
+        True if it does.
+
+    Raises:
+        KwsError: a step failed.
+    """
+    begun = time.monotonic()
+    make_data(data_root)
+    step("Training and export", "kws_tf.train", "--flagfile", recipe, "--data_root", data_root, "--noise_dir", f"{data_root}/noise",
+         "--run_dir", run_dir, "--overwrite")
+    step("Accuracy of the exported int8 file", "kws_tf.evaluate", "--model", f"{run_dir}/export/features", "--data_root", data_root,
+         "--split", "testing", "--output", run_dir)
+    report = json.loads((pathlib.Path(run_dir) / "evaluation_testing.json").read_text(encoding="utf-8"))
+    low, high = report["accuracy_interval"]
+    reached = report["accuracy"] >= minimum_accuracy
+    verdict = f"expected at least {100 * minimum_accuracy:g} %: {'reached' if reached else 'NOT REACHED'}"
+    print(f"\n== Result after {time.monotonic() - begun:.0f} s\n"
+          f"int8 file         {report['model']['file']}\n"
+          f"testing accuracy  {100 * report['accuracy']:.2f} % of {report['clips']} clips (95 % interval {100 * low:.2f} to "
+          f"{100 * high:.2f}), {verdict}\n"
+          f"learning curves   {run_dir}/curves.png\n"
+          f"confusion matrix  {run_dir}/confusion_testing.png")
+    return reached
+
+
+def make_data(data_root):
+    """Makes the data set, or finds it, and says so."""
+    from kws_tf.synthesis import demo_set
+
+    print("== Speech by espeak-ng", flush=True)
+    made = demo_set.make(data_root)
+    print(f"{data_root}: {'made' if made else 'there already'}; no speaker is in two splits, manifest.csv describes every clip", flush=True)
+
+
+def step(title, module, *arguments):
+    """Runs one program of the package in its own process, as a user would, and shows the command.
+
+    Raises:
+        KwsError: the program failed.
+    """
+    print(f"\n== {title}\npython -m {module} {' '.join(arguments)}", flush=True)
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
+    status = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=False).returncode
+    if status:
+        raise KwsError(f"demo: python -m {module} failed with status {status}; what it says is above.")
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    return 0 if demonstrate(FLAGS.data_root, FLAGS.run_dir, FLAGS.recipe, FLAGS.minimum_accuracy) else 1
+
+
+if __name__ == "__main__":
+    run(main, define)
