@@ -9,6 +9,7 @@ import pytest
 from kws_tf import features
 from kws_tf.config import DataConfig, RunConfig, TrainConfig
 from kws_tf.errors import ConfigError, TrainingError
+from kws_tf.layers import SparseBinarization
 from kws_tf.training.loop import Loop, split_logits
 from kws_tf.training.network import TrainingNetwork
 from kws_tf.training.randomness import reset_generators
@@ -48,7 +49,7 @@ def recipe(**values):
     return dataclasses.replace(CONFIG, train=dataclasses.replace(CONFIG.train, **values))
 
 
-def make_loop(path, config=CONFIG, *, training=TRAINING, start=True, **keywords):
+def make_loop(path, config=CONFIG, *, training=TRAINING, start=True, more_layers=(), **keywords):
     keras.utils.set_random_seed(config.train.seed)
     n_frames = config.features.n_frames(config.clip_samples)
     backbone = keras.Sequential([
@@ -57,6 +58,7 @@ def make_loop(path, config=CONFIG, *, training=TRAINING, start=True, **keywords)
         keras.layers.GlobalAveragePooling1D(name="mean"),
         keras.layers.BatchNormalization(name="norm"),
         keras.layers.Dropout(0.2, name="dropout"),
+        *more_layers,
         keras.layers.Dense(3, name="classifier")], name="backbone")
     network = TrainingNetwork(features.build(config.features), backbone, seed=config.train.seed)
     folder = RunFolder(path)
@@ -208,3 +210,14 @@ def test_class_weights_and_label_smoothing_reach_the_loss(tmp_path):
 def test_a_warm_up_longer_than_the_run_is_refused(tmp_path):
     with pytest.raises(ConfigError, match="does not end within 3 epochs"):
         make_loop(tmp_path / "run", recipe(warmup_epochs=5.0))
+
+
+def test_metrics_and_losses_of_the_network_enter_history_and_training_loss(tmp_path):
+    gates = SparseBinarization(penalty=50.0, seed=1, name="gates")
+    loop = make_loop(tmp_path / "run", recipe(epochs=2), more_layers=[gates])
+    history = loop.run().history
+    assert list(history[0])[:6] == ["epoch", "lr", "loss", "accuracy", "sparsity", "val_loss"]
+    assert all(0 < row["sparsity"] < 1 for row in history) and history[1]["sparsity"] > history[0]["sparsity"]
+    assert all(row["loss"] > 5 > row["val_loss"] for row in history)
+    columns = next(csv.DictReader(loop.folder.history_file.read_text(encoding="utf-8").splitlines()))
+    assert float(columns["sparsity"]) == history[0]["sparsity"]
