@@ -14,6 +14,7 @@ from kws_tf.errors import ConfigError, ModelFileError
 SCHEMA_VERSION = 1
 MANIFEST_FILE = "manifest.json"
 LARGEST_MANIFEST_BYTES = 4 << 20
+LARGEST_FFT_SIZE = 1 << 16
 KINDS = ("clip", "streaming")
 INPUT_KINDS = ("features", "pcm")
 CROPS = ("energy", "start", "centre", "end")
@@ -112,6 +113,8 @@ class Manifest:
                  f"labels must be at least two different names; received {self.labels!r}.")
         _require(self.sample_rate == self.features.sample_rate,
                  f"sample_rate {self.sample_rate} and the features' {self.features.sample_rate} differ.")
+        _require(self.features.fft_size <= LARGEST_FFT_SIZE,
+                 f"fft_size must be at most {LARGEST_FFT_SIZE}; received {self.features.fft_size}.")
         _require(self.model_bytes > 0 and self.clip_samples > 0 and self.inputs and self.outputs,
                  "model_bytes and clip_samples must be positive, and inputs and outputs be listed.")
 

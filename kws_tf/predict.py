@@ -1,20 +1,20 @@
-"""Says which keyword is in each recording: one JSON line per file. Needs numpy, soundfile, absl-py and a TFLite interpreter alone.
+"""Says which keyword is in each recording: one JSON line per file.
 
-    python -m kws_tf.predict --model runs/NAME/export/features clip.wav other.flac
+    python -m kws_tf.predict --model runs/NAME/export/features clip.wav more/*.flac
 
-A line holds file, label, score (its probability), scores (of every class), duration_seconds and crop_start_seconds: where the window
-that was scored begins in the recording (negative when zeros come first). A file that cannot be read gives a line with file and error,
-and exit status 1 at the end.
+Any file that soundfile reads, at any rate and length; a longer recording is cut where the model's evaluation cuts it, and the line
+says where. A file that cannot be read gives a line with "error", the others are still scored, and the exit status is 1.
+Needs numpy, soundfile, absl and tflite-runtime or ai-edge-litert: pip install 'kws_tf[pi]'.
 """
 
-import dataclasses
 import json
-import sys
 
 from absl import flags
 
 from kws_tf.errors import AudioError, ConfigError
 from kws_tf.flags import run
+from kws_tf.runtime import load_model
+from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
 
 FLAGS = flags.FLAGS
 
@@ -22,28 +22,47 @@ FLAGS = flags.FLAGS
 def define(flag_values=FLAGS):
     """Defines the flags of this program."""
     place = {"flag_values": flag_values, "module_name": "predict"}
-    flags.DEFINE_string("model", "", "Exported model: a .tflite file or its folder.", **place)
-    flags.DEFINE_enum("interpreter", None, ["tflite_runtime", "ai_edge_litert", "tensorflow"],
-                      "TFLite interpreter; empty for the first that is installed, in this order.", **place)
+    flags.DEFINE_string("model", "", "Exported model: a .tflite file or the folder that holds it.", **place)
+    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
+    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    flags.DEFINE_integer("threads", 1, "Threads of one inference.", lower_bound=1, **place)
+
+
+def describe(model, path):
+    """The line of one file, as a dict of JSON values.
+
+    Args:
+        model: runtime.Model. path: of a recording.
+
+    Returns:
+        file, label, score, scores, duration_seconds and, unless the recording has exactly the length of the model,
+        window_start_seconds (negative when zeros come first) and window_seconds; or file and error.
+    """
+    try:
+        found = model.predict(path)
+    except AudioError as error:
+        return {"file": str(path), "error": str(error)}
+    line = {"file": str(path), "label": found.label, "score": round(found.score, 4),
+            "scores": {label: round(score, 4) for label, score in found.scores.items()},
+            "duration_seconds": round(found.duration_seconds, 3)}
+    window = model.manifest.clip_samples / model.manifest.sample_rate
+    if found.duration_seconds != window:
+        line |= {"window_start_seconds": round(found.window_start_seconds, 3), "window_seconds": round(window, 3)}
+    return line
 
 
 def main(argv):
-    from kws_tf import runtime
-
     if not FLAGS.model:
-        raise ConfigError("--model is missing: the exported .tflite file or its folder, such as runs/NAME/export/features.")
+        raise ConfigError("--model is missing: a .tflite file or the export folder that holds it.")
     if not argv[1:]:
-        raise ConfigError("no recordings are given; name them after the flags: --model M clip.wav other.flac")
-    model = runtime.load_model(FLAGS.model, interpreter=FLAGS.interpreter)
-    status = 0
+        raise ConfigError("no recordings: name the files after the flags, such as: --model export/features clip.wav")
+    model = load_model(FLAGS.model, interpreter=FLAGS.interpreter, kernels=FLAGS.kernels, num_threads=FLAGS.threads)
+    failed = False
     for path in argv[1:]:
-        try:
-            line = {"file": path, **dataclasses.asdict(model.predict(path))}
-        except AudioError as error:
-            line, status = {"file": path, "error": str(error)}, 1
-        sys.stdout.write(json.dumps(line, ensure_ascii=False) + "\n")
-        sys.stdout.flush()
-    return status
+        line = describe(model, path)
+        failed |= "error" in line
+        print(json.dumps(line, ensure_ascii=False), flush=True)
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Accuracy of an exported file on a split of a folder dataset."""
 
+import dataclasses
 import pathlib
 
 from kws_tf import dataset
@@ -25,12 +26,12 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         options: interpreter and kernels, see runtime.load_model.
 
     Returns:
-        dict of JSON values: model (file, model_id, profile), data_root, split, the figures of classification.report and, with
-        compare_with, other and comparison (see comparison.compare).
+        dict of JSON values: model (file, model_id, profile, kernels), data_root, split, bad_files_left_out, classes_without_clips, the
+        figures of classification.report and, with compare_with, other and comparison (see comparison.compare).
 
     Raises:
         ModelFileError: a model file cannot be used.
-        DatasetError: the split is absent, or its classes are not those of the model.
+        DatasetError: the split is absent, has a class that the model does not know, or files that cannot be used.
 
     Example:
         >>> evaluate_model("runs/pi/export/features", DataConfig(data_root="clips"), "testing")["accuracy"]
@@ -38,7 +39,8 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
     """
     manifest, _ = model_file.read(model_path)
     other_manifest = _check_comparable(manifest, model_path, compare_with)
-    clips = load_split(data, split, manifest, progress)
+    found = _load(data, split, manifest, progress)
+    clips = found.splits[split]
 
     def read(fitted_for):
         return lambda indices: clips.fit(indices, fitted_for.clip_samples, fitted_for.crop, None)
@@ -48,6 +50,8 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         "model": _identity(model_path, manifest),
         "data_root": str(data.data_root),
         "split": split,
+        "bad_files_left_out": found.n_bad_files,
+        "classes_without_clips": list(found.missing_classes.get(split, ())),
         **classification.report(clips.labels, logits, manifest.labels),
     }
     if compare_with is not None:
@@ -58,22 +62,10 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
     return report
 
 
-def load_split(data, split, manifest, progress=True):
-    """The clips of one split, labelled in the order of the model.
-
-    Args:
-        data: DataConfig. split: its name. manifest: of the model.
-
-    Returns:
-        dataset Split.
-
-    Raises:
-        DatasetError: the split is absent, or the dataset has a class that the model does not know.
-    """
-    found = dataset.load(data, manifest.sample_rate, splits=(split,), classes=manifest.labels, progress=progress)
-    if split not in found.splits:
-        raise DatasetError(f"{data.data_root}: there is no {split}/ folder. Give --split one of the splits that it has, or add clips.")
-    return found.splits[split]
+def _load(data, split, manifest, progress):
+    """The ClipDataset of one split with the classes of the model, in its order."""
+    as_trained = dataclasses.replace(data, clip_duration=manifest.clip_samples / manifest.sample_rate, eval_crop=manifest.crop)
+    return dataset.load(as_trained, manifest.sample_rate, splits=(split,), classes=manifest.labels, progress=progress)
 
 
 def _check_comparable(manifest, path, other_path):

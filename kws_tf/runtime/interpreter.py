@@ -21,6 +21,8 @@ KERNELS = {
     "reference": "BUILTIN_REF",
 }
 AUTO = "auto"
+KERNELS_HELP = ("auto: reference kernels for an integer model, which give the same bytes on every machine, optimised ones for float32. "
+                "optimised: about ten times as fast for integers. builtin: optimised without XNNPACK.")
 
 
 def available():

@@ -1,13 +1,14 @@
 """A clip model: PCM in, class scores out."""
 
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
 
 from kws_tf import audio
 from kws_tf.crop import fit_clip
-from kws_tf.errors import AudioError, ModelFileError
+from kws_tf.errors import AudioError, ConfigError, ModelFileError
 from kws_tf.runtime import model_file
 from kws_tf.runtime.features import FeatureExtractor
 from kws_tf.runtime.interpreter import AUTO, open_interpreter
@@ -20,15 +21,15 @@ class Prediction:
     Args:
         label: the class with the highest score. score: its probability.
         scores: probability of every class, in the order of the labels.
-        duration_seconds: length of the recording, crop_start_seconds: where the window that was scored begins in it;
-            negative when the recording is shorter than the window and zeros come first.
+        duration_seconds: length of the recording. window_start_seconds: where the window that was scored begins in it; negative
+            when the recording is shorter than the window and zeros come first.
     """
 
     label: str
     score: float
     scores: dict
     duration_seconds: float
-    crop_start_seconds: float
+    window_start_seconds: float
 
 
 class Model:
@@ -54,26 +55,15 @@ class Model:
             content, interpreter=interpreter, kernels=self.kernels, num_threads=num_threads)
         self._input = _checked_tensor(manifest, "input", manifest.inputs, self._interpreter.get_input_details())
         self._output = _checked_tensor(manifest, "output", manifest.outputs, self._interpreter.get_output_details())
-        self._extract = FeatureExtractor(manifest.features) if manifest.input_kind == "features" else None
-        self._check_shapes()
+        _check_shapes(manifest)
+        try:
+            self._extract = FeatureExtractor(manifest.features) if manifest.input_kind == "features" else None
+        except ConfigError as error:
+            raise ModelFileError(f"manifest: {error}") from error
 
     @property
     def labels(self):
         return self.manifest.labels
-
-    def _check_shapes(self):
-        manifest = self.manifest
-        frames = manifest.features.n_frames(manifest.clip_samples)
-        expected = (1, frames, manifest.features.n_features, 1) if self._extract else None
-        shape = manifest.inputs[0].shape
-        if expected and shape != expected:
-            raise ModelFileError(f"manifest: {manifest.clip_samples} samples give features of shape {list(expected)}, "
-                                 f"but the input is {list(shape)}.")
-        if not expected and (int(np.prod(shape)) != manifest.clip_samples or manifest.inputs[0].dtype != "int16"):
-            raise ModelFileError(f"manifest: the PCM input must be int16 with {manifest.clip_samples} elements; "
-                                 f"it is {manifest.inputs[0].dtype} {list(shape)}.")
-        if int(np.prod(manifest.outputs[0].shape)) != len(manifest.labels):
-            raise ModelFileError(f"manifest: {len(manifest.labels)} labels, but the output is {list(manifest.outputs[0].shape)}.")
 
     def fit(self, pcm):
         """Cuts or pads a recording to the length that the network sees, as evaluation during training did.
@@ -198,6 +188,20 @@ def softmax(logits):
     """Probabilities of logits along the last axis, float32."""
     powers = np.exp(np.asarray(logits, np.float64) - np.max(logits, axis=-1, keepdims=True))
     return (powers / powers.sum(axis=-1, keepdims=True)).astype(np.float32)
+
+
+def _check_shapes(manifest):
+    """Compares the shapes at the borders of the graph with the clip length, the features and the labels."""
+    shape, dtype = manifest.inputs[0].shape, manifest.inputs[0].dtype
+    if manifest.input_kind == "features":
+        expected = (1, manifest.features.n_frames(manifest.clip_samples), manifest.features.n_features, 1)
+        if shape != expected or dtype not in ("float32", "int8"):
+            raise ModelFileError(f"manifest: {manifest.clip_samples} samples give features of shape {list(expected)} for a float32 or int8 "
+                                 f"input, but the input is {dtype} {list(shape)}.")
+    elif math.prod(shape) != manifest.clip_samples or dtype != "int16":
+        raise ModelFileError(f"manifest: a PCM input must be int16 with {manifest.clip_samples} elements; it is {dtype} {list(shape)}.")
+    if math.prod(manifest.outputs[0].shape) != len(manifest.labels):
+        raise ModelFileError(f"manifest: {len(manifest.labels)} labels, but the output is {list(manifest.outputs[0].shape)}.")
 
 
 def _kernels_for(manifest):
