@@ -85,8 +85,8 @@ class Loop:
         self.on_epoch = on_epoch
         recipe = config.train
         if recipe.batch_size > training.n_clips:
-            logging.warning("batch_size=%d is more than the %d training clips: every step takes all of them.",
-                            recipe.batch_size, training.n_clips)
+            logging.warning("batch_size=%d is more than the %d training clips: every step takes all of them, one step an epoch. "
+                            "A smaller --batch_size learns in fewer epochs.", recipe.batch_size, training.n_clips)
         self.batch_size = min(recipe.batch_size, training.n_clips)
         self.steps = training.n_clips // self.batch_size
         self.schedule = Schedule(recipe, self.steps)

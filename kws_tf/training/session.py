@@ -74,17 +74,18 @@ def train(config, folder, clips, *, resume=False, overwrite=False, on_epoch=None
         KwsError: whatever keeps the run from starting or from going on.
     """
     keras.utils.set_random_seed(config.train.seed)
-    if not resume:
-        folder.start(config, clips.classes, overwrite)
-    elif folder.labels() != tuple(clips.classes):
+    if resume and folder.labels() != tuple(clips.classes):
         raise TrainingError(f"{folder.path}: the run was trained for {', '.join(folder.labels())}; the dataset now has the classes "
                             f"{', '.join(clips.classes)}. Restore the dataset, or start another run with --run_dir.")
     network = build_network(config, clips.classes)
     loop = Loop(network, folder, config, training=clips.splits["training"], validation=clips.splits["validation"],
                 n_classes=len(clips.classes), on_epoch=on_epoch)
+    # Only a run that can start makes or replaces a folder.
     if resume:
         loop.resume()
         folder.write_config(config)
+    else:
+        folder.start(config, clips.classes, overwrite)
     outcome = loop.run()
     try:
         network.backbone.load_weights(folder.best_weights_file)
