@@ -134,13 +134,9 @@ def test_a_missing_package_is_found_out(monkeypatch):
     assert found is None and "tensorflow_io" in reason
 
 
-def test_an_operation_that_answers_wrongly_is_found_out(decoder, monkeypatch):
+def test_an_operation_that_answers_wrongly_is_found_out(decoder):
     delayed = types.SimpleNamespace(decode_wav=decoder._tfio.audio.decode_wav,
-                                    resample=lambda x, *rates: np.roll(decoder._tfio.audio.resample(x, *rates), 5))
+                                    resample=lambda x, *rates: decoder._tf.roll(decoder._tfio.audio.resample(x, *rates), 5, axis=0))
     wrong = TensorFlowIODecoder(decoder._tf, types.SimpleNamespace(audio=delayed))
-    with pytest.raises(AttributeError):
-        wrong.resample(np.zeros(9, np.float32), 8000, 16000)  # np.roll returns an array, which has no numpy()
-    delayed.resample = lambda x, *rates: types.SimpleNamespace(
-        numpy=lambda: np.roll(decoder._tfio.audio.resample(x, *rates).numpy(), 5, axis=0))
     with pytest.raises(ValueError, match="resampled wrongly"):
         wrong._self_test()
