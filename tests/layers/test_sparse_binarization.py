@@ -87,6 +87,18 @@ def test_the_metric_reaches_the_log_and_the_penalty_the_loss_of_a_model():
     assert logs["loss"] > 100 * np.mean([phi((mu + 0.499) / 0.5) for mu in MU]) > 50
 
 
+def test_the_penalty_closes_gates():
+    x, shares = np.random.default_rng(0).normal(size=(16, 6)).astype(np.float32), []
+    for penalty in (0.0, 20.0):
+        keras.utils.set_random_seed(1)
+        model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(20, name="hidden"),
+                                  SparseBinarization(penalty=penalty, seed=1, name="gates"), keras.layers.Dense(1, name="output")])
+        model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+        logs = [model.train_on_batch(x, x[:, :1], return_dict=True) for _ in range(40)]
+        shares.append(logs[-1]["sparsity"])
+    assert shares[0] < 0.4 and shares[1] > 0.65
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"gate": "firm"}, "gate must be one of 'soft', 'hard'; received 'firm'"),
     ({"noise": 0.0}, "noise must be above 0; received 0.0"),

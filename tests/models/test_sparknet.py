@@ -202,20 +202,9 @@ def test_training_adds_the_weighted_penalty_to_the_loss():
         assert model.losses == []
 
 
-def test_the_penalty_closes_gates():
-    keras.utils.set_random_seed(1)
-    shares = []
-    for gate_penalty in (0.0, 5.0):
-        model, x = network(gate_penalty=gate_penalty), clips(n=8)
-        model.compile(keras.optimizers.Adam(0.1), keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
-        logs = [model.train_on_batch(x, np.arange(8), return_dict=True) for _ in range(15)]
-        shares.append(logs[-1]["sparsity"])
-    assert shares[1] > shares[0] + 0.25
-
-
 def test_learns_a_batch_by_heart():
     keras.utils.set_random_seed(1)
-    model, x, labels = network(n_classes=3, channels=8), clips(n=6), np.array([0, 1, 2, 0, 1, 2])
+    model, x, labels = network(n_classes=3, channels=8, n_frames=20), clips(n=6, n_frames=20), np.array([0, 1, 2, 0, 1, 2])
     model.compile(keras.optimizers.SGD(0.5), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
                   jit_compile=False)
     losses = [model.train_on_batch(x, labels, return_dict=True)["loss"] for _ in range(25)]
