@@ -156,7 +156,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_reason(tmp_path):
 
     loop.on_epoch = spoil
     loop.schedule.peak = 0.01
-    with pytest.raises(TrainingError, match=r"loss became (nan|inf) in epoch 2, step 2 of 2, at .*--lr.*checkpoint of epoch 1"):
+    with pytest.raises(TrainingError, match=r"^loss became (nan|inf) in epoch 2, step 2 of 2, at .*--lr.*checkpoint of epoch 1"):
         loop.run()
     resumed = make_loop(tmp_path / "run", recipe(lr=1e20, batch_size=26), start=False)
     resumed.resume()
@@ -191,20 +191,39 @@ def test_class_weights_and_label_smoothing_reach_the_loss(tmp_path):
 
     losses = {}
     for name, values in {"plain": {}, "balanced": {"class_weights": "balanced"}, "smooth": {"label_smoothing": 0.2}}.items():
-        loop = make_loop(tmp_path / name, recipe(batch_size=64, **values), training=Uneven())
-        reset_generators(loop.network, 1, 0)
-        logits = np.asarray(loop.network((loop.training.pcm, loop.training.labels), training=True), np.float64)
-        reset_generators(loop.network, 1, 0)
-        logs = loop.network.train_on_batch((loop.training.pcm, loop.training.labels), np.eye(3)[loop.training.labels],
-                                           loop.class_weights[loop.training.labels], return_dict=True)
-        losses[name] = logs["loss"]
+        config = recipe(batch_size=64, epochs=1, **values)
+        loop = make_loop(tmp_path / name, config, training=Uneven())
+        # The same clips in the same order under the same dropout as in the first step of the run.
+        pcm, labels, _ = next(loop.training.batches(20, config.clip_samples, "random", seed=config.train.seed, epoch=0, shuffle=True))
+        reset_generators(loop.network, config.train.seed, 0)
+        logits = np.asarray(loop.network((pcm, labels), training=True), np.float64)
         log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        target = np.eye(3)[loop.training.labels]
+        target = np.eye(3)[labels]
         if name == "smooth":
             target = 0.8 * target + 0.2 / 3
-        weight = loop.class_weights[loop.training.labels]
-        assert losses[name] == pytest.approx(-(weight * (target * log_p).sum(axis=1)).mean(), rel=1e-5)
-    assert losses["plain"] != pytest.approx(losses["balanced"], rel=1e-3)
+        weight = (20 / (3 * np.bincount(labels)))[labels] if name == "balanced" else 1.0
+        losses[name] = -(weight * (target * log_p).sum(axis=1)).mean()
+        assert loop.run().history[0]["loss"] == pytest.approx(losses[name], rel=1e-5)
+    assert len({round(loss, 3) for loss in losses.values()}) == 3
+
+
+def test_resume_brings_back_what_the_schedule_and_the_stop_have_counted(tmp_path):
+    config = recipe(epochs=6, lr=1e-9, schedule="plateau", plateau_epochs=1, plateau_factor=0.5, patience=4)
+    whole = make_loop(tmp_path / "whole", config)
+    outcome = whole.run()
+    assert outcome.stopped_early and whole.falls > 1
+
+    def stop_after_three(row):
+        if row["epoch"] == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_loop(tmp_path / "run", config, on_epoch=stop_after_three).run()
+    resumed = make_loop(tmp_path / "run", config, start=False)
+    resumed.resume()
+    again = resumed.run()
+    assert without_seconds(again.history) == without_seconds(outcome.history)
+    assert (again.best, again.best_epoch, again.stopped_early) == (outcome.best, outcome.best_epoch, True)
 
 
 def test_a_warm_up_longer_than_the_run_is_refused(tmp_path):
