@@ -3,6 +3,7 @@
 import concurrent.futures
 import csv
 import dataclasses
+import hashlib
 import io
 import json
 import multiprocessing
@@ -211,13 +212,15 @@ def make(output_dir, settings=None, *, n_workers=None, progress=True):
     """
     output_dir, settings = pathlib.Path(output_dir), settings or DemoSetConfig()
     espeak = Espeak()
-    identity = {"settings": config.to_dict(settings), "espeak_ng": espeak.version}
+    clips = plan(settings, espeak)
+    # The digest also tells sets apart whose words or voices differ, which are no settings.
+    identity = {"settings": config.to_dict(settings), "espeak_ng": espeak.version,
+                "plan_sha256": hashlib.sha256(repr(clips).encode()).hexdigest()}
     if output_dir.exists():
         _check_same(output_dir, identity)
         return False
     partial = output_dir.with_name(f".{output_dir.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    clips = plan(settings, espeak)
     for folder in {(partial / clip.file).parent for clip in clips} | {partial / "noise"}:
         folder.mkdir(parents=True)
     _write_noise(partial / "noise", settings)
@@ -244,7 +247,7 @@ def _check_same(output_dir, identity):
     except (OSError, ValueError):
         found = None
     if found != identity:
-        kind = "something else" if found is None else "a demo set of other settings or of another espeak-ng"
+        kind = "something else" if found is None else "a demo set of other settings or of another version"
         raise DatasetError(f"demo set: {output_dir} exists and holds {kind}. Delete it, or choose another folder.")
 
 

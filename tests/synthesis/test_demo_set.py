@@ -149,12 +149,16 @@ def test_the_snr_of_a_clip_is_the_drawn_one(espeak):
     assert snr_db == pytest.approx(6.0, abs=1.5)
 
 
-def test_a_finished_set_is_found_and_a_different_one_refused(made, tmp_path):
+def test_a_finished_set_is_found_and_a_different_one_refused(made, tmp_path, monkeypatch):
     before = (made / "manifest.csv").stat().st_mtime_ns
     assert not demo_set.make(made, SMALL, progress=False)
     assert (made / "manifest.csv").stat().st_mtime_ns == before
     with pytest.raises(DatasetError, match="other settings"):
         demo_set.make(made, dataclasses.replace(SMALL, seed=2), progress=False)
+    with monkeypatch.context() as other_words:
+        other_words.setattr(demo_set, "OTHER_WORDS", ("lamp", "chair"))
+        with pytest.raises(DatasetError, match="another version"):
+            demo_set.make(made, SMALL, progress=False)
     (tmp_path / "recordings").mkdir()
     with pytest.raises(DatasetError, match="something else"):
         demo_set.make(tmp_path / "recordings", SMALL, progress=False)
