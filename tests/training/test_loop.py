@@ -97,11 +97,20 @@ def test_a_run_learns_and_leaves_its_files(finished):
     assert stored == rows
 
 
-def test_best_weights_give_the_best_score(finished):
-    loop, outcome, _ = finished
-    fresh = make_loop(loop.folder.path, start=False)
-    fresh.network.backbone.load_weights(loop.folder.best_weights_file)
-    logits = split_logits(fresh.network, VALIDATION, CONFIG)
+def test_best_weights_are_those_of_the_best_epoch_and_not_of_the_last(tmp_path):
+    loop = make_loop(tmp_path / "run", recipe(schedule="constant"))
+
+    def spoil_after_two(row):
+        if row["epoch"] == 2:
+            classifier = loop.network.backbone.get_layer("classifier").kernel
+            classifier.assign(-classifier)
+            loop.schedule.peak = 1e-9
+
+    loop.on_epoch = spoil_after_two
+    outcome = loop.run()
+    assert outcome.best_epoch < 3 and outcome.history[2]["val_accuracy"] < outcome.best == outcome.best_row["val_accuracy"]
+    loop.network.backbone.load_weights(loop.folder.best_weights_file)
+    logits = split_logits(loop.network, VALIDATION, CONFIG)
     assert (logits.argmax(axis=1) == VALIDATION.labels).mean() == outcome.best
 
 
