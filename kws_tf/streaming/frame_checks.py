@@ -4,12 +4,12 @@ Every check runs the operation on random inputs, inside random_weights(), where 
 """
 
 import contextlib
+import math
 
 import keras
 import numpy as np
 
 TOLERANCE = 1e-4
-CHUNKS = (7, 1, 40)
 
 
 @contextlib.contextmanager
@@ -54,8 +54,14 @@ def is_time_mean(call, rng):
     if len(call.inputs) != 1 or len(call.outputs) != 1:
         return False
     value = _random(call.inputs[0], rng)
+    if math.prod(call.outputs[0].shape[1:]) > math.prod(value.shape[2:]):
+        return False
     whole, = call.run([value])
-    each, = call.run([np.reshape(value, (-1, 1, *value.shape[2:]))])
+    try:
+        each, = call.run([np.reshape(value, (-1, 1, *value.shape[2:]))])
+    except Exception:
+        # What needs several frames is no mean; each backend has an error of its own for it.
+        return False
     whole, each = _numpy(whole), _numpy(each)
     return whole.shape == (1, *each.shape[1:]) and each.shape[0] == value.shape[1] and _same(whole[0], each.mean(axis=0))
 
@@ -67,7 +73,7 @@ def steps_equal_call(call, rng):
     extra, late = whole.shape[1] - value.shape[1], layer.lookahead_frames
     state = np.zeros((1, *layer.state_shape(value.shape)), np.float32)
     start = 0
-    for end in (*np.cumsum(CHUNKS), value.shape[1]):
+    for end in (1, 3, value.shape[1] // 2, value.shape[1]):
         outputs, state = layer.step(value[:, start:end], state)
         outputs = _numpy(outputs)
         if outputs.shape[1] != end - start + extra:

@@ -2,10 +2,14 @@
 
 import dataclasses
 import inspect
+import re
 
 import keras
 
 from kws_tf.errors import ConversionError
+from kws_tf.streaming.streaming_layer import StreamingLayer
+
+TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -75,10 +79,9 @@ def operations(model, input_shape):
         ConversionError: call() of the network itself cannot run on a symbolic tensor, or has several outputs.
     """
     start = keras.Input(input_shape, dtype="float32")
-    kwargs = {"training": False} if "training" in inspect.signature(model.call).parameters else {}
     calls = []
     try:
-        outputs = _record(model, (start,), kwargs, "", calls)
+        outputs = _record(model, (start,), {}, "", calls)
     except Exception as error:
         raise ConversionError(f"{model.name}: call() does not run on a symbolic tensor of shape {start.shape}: {_short(error)} "
                               "A network that streams is written with keras.ops and Keras layers.") from error
@@ -101,42 +104,53 @@ def _record(layer, args, kwargs, path, calls):
         args, kwargs = _replace(lambda tensor: known.get(id(tensor), tensor), (args, kwargs))
         constants.extend(value for value in keras.tree.flatten((args, kwargs)) if _is_constant(value))
         name, note = operation.name if isinstance(operation, keras.Layer) else type(operation).__name__, ""
-        if sublayers(operation):
+        if _may_hold_layers(operation):
             found = []
             try:
                 inside = _record(operation, args, kwargs, f"{path}{name}/", found)
             except Exception as error:
                 note = f"Its call() does not run on symbolic tensors: {_short(error)}"
             else:
-                calls.extend(found)
-                known.update((id(tensor), replacement) for tensor, replacement in zip(results, inside, strict=True))
-                return result
+                if any(isinstance(call.operation, keras.Layer) for call in found):
+                    calls.extend(found)
+                    known.update((id(tensor), replacement) for tensor, replacement in zip(results, inside, strict=True))
+                    return result
         calls.append(Call(path + name, operation, args, kwargs, tuple(results), note))
         return result
 
     clone = keras.models.clone_model(graph, input_tensors=graph.inputs, clone_function=lambda operation: operation, call_function=record)
     if constants and _own_weights(layer):
-        raise ConversionError("it has weights of its own beside layers, and what it computed of them would be frozen; move that into a "
-                              "layer without layers inside.")
+        raise ConversionError("it computes with weights of its own outside of its layers, and the result would be frozen; a layer without "
+                              "layers inside may do so.")
     return [known.get(id(tensor), tensor) for tensor in clone.outputs]
 
 
 def _call(layer, args, kwargs, tensors):
     tensors = iter(tensors)
     args, kwargs = _replace(lambda tensor: next(tensors), (args, kwargs))
+    kwargs.pop("training", None)
+    if "training" in inspect.signature(layer.call).parameters:
+        kwargs["training"] = False
     return layer.call(*args, **kwargs)
 
 
-def sublayers(operation):
+def _may_hold_layers(operation):
+    """Whether it is worth looking: Keras's own layers show theirs as attributes, other ones may have them anywhere."""
+    if not isinstance(operation, keras.Layer) or isinstance(operation, StreamingLayer):
+        return False
+    return bool(_attributes(operation)) or not type(operation).__module__.startswith("keras.")
+
+
+def _attributes(layer):
     """Layers that are attributes of a layer, or in lists, tuples and dicts there."""
-    if not isinstance(operation, keras.Layer):
-        return []
-    return [value for value in keras.tree.flatten(list(vars(operation).values())) if isinstance(value, keras.Layer)]
+    return [value for value in keras.tree.flatten(list(vars(layer).values())) if isinstance(value, keras.Layer)]
 
 
 def _own_weights(layer):
-    below = {id(weight) for inner in sublayers(layer) for weight in inner.weights}
-    return [weight for weight in layer.weights if id(weight) not in below]
+    """The weights that no layer inside has; none for a layer that holds no other, which stays one operation."""
+    inner = _attributes(layer)
+    below = {id(weight) for each in inner for weight in each.weights}
+    return [weight for weight in layer.weights if inner and id(weight) not in below]
 
 
 def _is_constant(value):
@@ -152,4 +166,4 @@ def _replace(function, structure):
 
 
 def _short(error):
-    return " ".join(str(error).split())[:300]
+    return " ".join(TERMINAL_COLOURS.sub("", str(error)).split())[:300]

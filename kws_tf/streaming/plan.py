@@ -144,7 +144,7 @@ class _Planner:
             self._refuse(call, "has a step() that does not continue its call(); see kws_tf.streaming.StreamingLayer")
         name = self._unique(call.path)
         form = Continued(name, layer, timing.delay, timing.rate)
-        self.sources[id(tensor)] = form
+        self.sources.setdefault(id(tensor), []).append(form)
         self.state.append(StateTensor(name, tuple(layer.state_shape(tuple(tensor.shape))), str(tensor.dtype), "context"))
         extra = call.outputs[0].shape[1] - tensor.shape[1]
         self.timing[id(call.outputs[0])] = Timing(timing.rate, timing.delay + layer.lookahead_frames * timing.rate, extra)
@@ -199,7 +199,7 @@ class _Planner:
     def _recall(self, tensor, frames, operands, position):
         """Makes a tensor late without a line of its own, if it comes from one that a padding keeps by operations in a row."""
         chain = []
-        while not (id(tensor) in self.sources and Recalled.possible(self.sources[id(tensor)], frames)):
+        while not any(Recalled.possible(form, frames) for form in self.sources.get(id(tensor), ())):
             index = self.producers.get(id(tensor))
             if index is None or self.forms[index] != FrameWise() or self.readers[id(tensor)] > 1:
                 return False
@@ -208,7 +208,7 @@ class _Planner:
                 return False
             chain.append(index)
             tensor = call.inputs[0]
-        source = self.sources[id(tensor)]
+        source = next(form for form in self.sources[id(tensor)] if Recalled.possible(form, frames))
         recalled = Recalled(source, frames)
         if chain:
             self.forms[chain[-1]] = FrameWise({0: recalled})

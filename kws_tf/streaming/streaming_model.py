@@ -61,7 +61,7 @@ class StreamingModel:
             raise ConversionError(f"StreamingModel: average must be one of {', '.join(AVERAGES)}; received {average!r}.")
         if not isinstance(window_frames, int) or window_frames < 1:
             raise ConversionError(f"StreamingModel: window_frames must be a whole number, at least 1; received {window_frames!r}.")
-        shape = (model.get_build_config() or {}).get("input_shape") if model.built else None
+        shape = _input_shape(model)
         if shape is None or len(shape) != 4:
             raise ConversionError(f"{model.name}: expected a network built for features [batch, time, frequency, 1]; received "
                                   f"{'one that is not built' if shape is None else f'input shape {tuple(shape)}'}.")
@@ -160,3 +160,10 @@ class StreamingModel:
 
 def _zeros(tensors, batch_size):
     return {tensor.name: ops.zeros((batch_size, *tensor.shape), tensor.dtype) for tensor in tensors}
+
+
+def _input_shape(model):
+    """What a network was built for; None before that. Functional and sequential models know their inputs, others their build()."""
+    if getattr(model, "inputs", None):
+        return model.inputs[0].shape
+    return (model.get_build_config() or {}).get("input_shape") if model.built else None

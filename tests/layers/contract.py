@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def check_layer(make, input_shape, output_shape, tmp_path, trainable_weights=0, moving_weights=0):
-    """Runs a layer through shapes, configuration round trip, save and load, dtypes, graph mode and a gradient step.
+    """Runs a layer through shapes, configuration round trip, save and load, dtypes, graph mode, streaming and a gradient step.
 
     Args:
         make: makes a new layer; takes **kwargs of keras.layers.Layer.
@@ -29,6 +29,7 @@ def check_layer(make, input_shape, output_shape, tmp_path, trainable_weights=0, 
     _check_save_and_load(layer, inputs, outputs, tmp_path)
     _check_bfloat16(make(dtype="mixed_bfloat16"), inputs)
     _check_graph_mode(layer, inputs)
+    _check_streaming(layer, inputs, outputs)
     _check_gradient_step(layer, inputs)
 
 
@@ -62,6 +63,20 @@ def _check_bfloat16(layer, inputs):
 
 def _check_graph_mode(layer, inputs):
     np.testing.assert_allclose(tf.function(layer)(inputs), layer(inputs), atol=1e-6)
+
+
+def _check_streaming(layer, inputs, outputs):
+    """Frame by frame, or by step() for a layer that mixes frames, gives what the whole recording does; step() late by the look-ahead."""
+    if not hasattr(layer, "step"):
+        by_frame = [layer(inputs[:, t:t + 1]) for t in range(inputs.shape[1])]
+        np.testing.assert_allclose(np.concatenate(by_frame, axis=1), outputs, atol=1e-5)
+        return
+    late, extra = layer.lookahead_frames, outputs.shape[1] - inputs.shape[1]
+    state = np.zeros((len(inputs), *layer.state_shape(inputs.shape)), np.float32)
+    for start, end in ((0, 2), (2, 3), (3, inputs.shape[1])):
+        result, state = layer.step(inputs[:, start:end], state)
+        known = max(late - start, 0)
+        np.testing.assert_allclose(result[:, known:], outputs[:, start + known - late:end - late + extra], atol=1e-5)
 
 
 def _check_gradient_step(layer, inputs):

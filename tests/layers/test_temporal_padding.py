@@ -35,6 +35,19 @@ def test_state_and_lookahead():
     assert (symmetric.state_frames, symmetric.lookahead_frames) == (8, 4)
 
 
+def test_step_puts_earlier_frames_in_the_place_of_the_zeros():
+    layer, x = TemporalPadding(3, dilation=2, rows=1), np.arange(1, 8, dtype=np.float32).reshape(1, 7, 1, 1)
+    state = np.zeros((1, *layer.state_shape((None, None, 1, 1))), np.float32)
+    assert state.shape == (1, 4, 1, 1)
+    windows = []
+    for piece in (x[:, :1], x[:, 1:3], x[:, 3:]):
+        window, state = layer.step(piece, state)
+        assert not np.any(window[:, :, 0]) and not np.any(window[:, :, 2])
+        windows.append(np.ravel(window[:, :, 1]).tolist())
+    assert windows == [[0, 0, 0, 0, 1], [0, 0, 0, 1, 2, 3], [0, 1, 2, 3, 4, 5, 6, 7]]
+    assert np.ravel(state).tolist() == [4, 5, 6, 7]
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"kernel_frames": 0}, "kernel_frames must be a whole number, at least 1; received 0"),
     ({"kernel_frames": 3, "dilation": 1.5}, "dilation must be a whole number, at least 1; received 1.5"),
