@@ -9,7 +9,7 @@ import pytest
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig
 from kws_tf.errors import ConversionError
 from kws_tf.front_end import IntegerFeatures
-from kws_tf.runtime.interpreter import available, open_interpreter
+from kws_tf.runtime.interpreter import KERNELS, available, open_interpreter
 from kws_tf.tflite import flatbuffer, micro
 from kws_tf.tflite.front_end import front_end_graph, front_end_model
 
@@ -50,7 +50,7 @@ def expected(name):
 @pytest.mark.parametrize("name", CONFIGS)
 def test_the_same_integers_in_every_interpreter(name, interpreter):
     content = front_end_model(CONFIGS[name], N_SAMPLES)
-    for kernels in ("default", "builtin", "reference"):
+    for kernels in KERNELS:
         _, opened = open_interpreter(content, interpreter=interpreter, kernels=kernels)
         for kind, (pcm, integers) in expected(name).items():
             opened.set_tensor(opened.get_input_details()[0]["index"], pcm[None])

@@ -5,7 +5,7 @@ import pytest
 
 from kws_tf.front_end.graph import RELU6_SCALE
 from kws_tf.front_end.numpy_graph import NumpyGraph
-from kws_tf.runtime.interpreter import available, open_interpreter
+from kws_tf.runtime.interpreter import KERNELS, available, open_interpreter
 from kws_tf.tflite import flatbuffer, micro
 from kws_tf.tflite.graph import TfliteGraph
 
@@ -73,7 +73,7 @@ def build(name):
 @pytest.mark.parametrize("name", CASES)
 def test_the_twin_equals_the_interpreters(name, interpreter):
     content, arrays, expected = build(name)
-    for kernels in ("default", "builtin", "reference"):
+    for kernels in KERNELS:
         _, opened = open_interpreter(content, interpreter=interpreter, kernels=kernels)
         for detail, values in zip(opened.get_input_details(), arrays, strict=True):
             opened.set_tensor(detail["index"], values)
