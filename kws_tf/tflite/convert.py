@@ -78,17 +78,24 @@ def quantise_calibrated(graph, calibration, input_range=None):
 
 
 def name_tensors(graph, model_name):
-    """Gives input, output and computed values the names that reports show; constants get the short ones that cost few bytes.
+    """Gives input, output and computed values the names that reports show; constants get one letter, which costs few bytes.
 
     The converter joins the names of all layers that it merged with semicolons, model name first: the last one is kept, without
-    the model and without the suffix that Keras adds in each trace.
+    the model and without the suffixes that Keras adds in each trace.
     """
+    used = set()
     for tensor in graph.tensors():
         if tensor.data is not None:
             tensor.name = tensor.name.rsplit("/", 1)[-1][:1]
             continue
         parts = [part.removesuffix("_1") for part in tensor.name.split(";")[-1].split("/")]
-        tensor.name = "/".join(part for part in parts if part and not part.startswith(model_name))
+        name = short = "/".join(part for part in parts if part and not part.startswith(model_name))
+        number = 1
+        while name in used:
+            number += 1
+            name = f"{short}_{number}"
+        used.add(name)
+        tensor.name = name
     graph.inputs[0].name, graph.outputs[0].name = INPUT_NAME, OUTPUT_NAME
 
 

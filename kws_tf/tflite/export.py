@@ -45,13 +45,14 @@ def export(model, run_config, classes, calibration_features, output_dir, *, prof
     export_folder.check(output_dir, MODEL_FILE)
     features = run_config.features
     shape = (features.n_frames(run_config.clip_samples), features.n_features, 1)
+    n_outputs = model.compute_output_shape((1, *shape))[-1]
+    if n_outputs != len(classes):
+        raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
     content = convert_classifier(model, calibration_features, PROFILE_DTYPES[profile], input_shape=shape,
                                  input_range=silence_range(features))
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     manifest = describe(content, run_config, classes, profile=profile, input_kind="features", parameters=parameters,
                         metrics=metrics, data_licence=data_licence)
-    if manifest.outputs[0].shape != (1, len(classes)):
-        raise ConversionError(f"{model.name}: the output is {list(manifest.outputs[0].shape)}, but there are {len(classes)} classes.")
     write(output_dir, content, manifest)
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", pathlib.Path(output_dir) / MODEL_FILE, len(content),
                  sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, parameters)
@@ -63,8 +64,8 @@ def silence_range(features):
 
     Every mel band is then at the floor; the orthonormal cosine transform of that is sqrt(n_mels) * ln(floor) in coefficient 0.
     """
-    floor = math.log(features.log_floor)
-    return min(floor * (math.sqrt(features.n_mels) if features.kind == "mfcc" else 1), 0.0), 0.0
+    value = math.log(features.log_floor) * (math.sqrt(features.n_mels) if features.kind == "mfcc" else 1)
+    return min(value, 0.0), max(value, 0.0)
 
 
 def describe(content, run_config, classes, *, profile, input_kind, parameters, metrics=None, data_licence="", model_file=MODEL_FILE,

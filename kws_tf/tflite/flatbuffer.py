@@ -89,7 +89,7 @@ class Graph:
 
 def constant(name, data):
     """A constant tensor."""
-    data = np.ascontiguousarray(data)
+    data = np.array(data, order="C")
     return Tensor(name, data.shape, data.dtype.name, data)
 
 

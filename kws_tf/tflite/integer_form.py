@@ -143,7 +143,7 @@ def depthwise(source, weights, bias, target):
 def reshape(source, target):
     """A RESHAPE node."""
     options = schema.ReshapeOptionsT()
-    options.newShape = list(target.shape)
+    options.newShape = np.array(target.shape, np.int32)
     return Node("RESHAPE", [source, constant(f"{target.name}/shape", np.array(target.shape, np.int32))], [target], options)
 
 

@@ -1,0 +1,97 @@
+"""A small trained network and its exports, shared by the tests of everything that follows training."""
+
+import pathlib
+import types
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws_tf.config import DataConfig, FeatureConfig, ModelConfig, RunConfig
+from kws_tf.crop import fit_clip
+
+RATE = 16000
+CLIP_SAMPLES = 8000
+CLASSES = ("high", "low", "middle")
+EPOCHS = 16
+TONES_HZ = {"high": 2600.0, "low": 500.0, "middle": 1200.0}
+
+
+def spoken_tone(name, random, n_samples=CLIP_SAMPLES):
+    """A burst of a class's tone with overtones at a random level, place and detuning, in noise: int16 [n_samples]."""
+    time = np.arange(n_samples) / RATE
+    pitch = TONES_HZ[name] * random.uniform(0.85, 1.15)
+    centre = random.uniform(0.3, 0.7) * n_samples / RATE
+    envelope = np.exp(-0.5 * ((time - centre) / random.uniform(0.04, 0.08)) ** 2)
+    tone = sum(np.sin(2 * np.pi * pitch * k * time + random.uniform(0, 6)) / k for k in (1, 2, 3))
+    signal = random.uniform(0.05, 0.4) * envelope * tone + random.uniform(0.001, 0.01) * random.normal(size=n_samples)
+    return np.clip(signal * 32767, -32768, 32767).astype(np.int16)
+
+
+@pytest.fixture(scope="session")
+def small_config():
+    """RunConfig of the small network: half a second, 20 mel bands, 48 frames."""
+    return RunConfig(data=DataConfig(clip_duration=CLIP_SAMPLES / RATE), features=FeatureConfig(n_mels=20), model=ModelConfig(tau=0.625))
+
+
+@pytest.fixture(scope="session")
+def tone_clips():
+    """(int16 [clips, samples], int [clips]): 16 clips of every class, some of them shorter and padded with zeros."""
+    random = np.random.default_rng(11)
+    labels = np.arange(48) % len(CLASSES)
+    clips = [spoken_tone(CLASSES[label], random, CLIP_SAMPLES if index % 4 else 6400) for index, label in enumerate(labels)]
+    return np.stack([fit_clip(clip, CLIP_SAMPLES, "energy")[0] for clip in clips]), labels
+
+
+@pytest.fixture(scope="session")
+def small_network(small_config, tone_clips):
+    """A network trained for a few seconds: one with random weights gives nearly the same for every clip, and then agreement of two
+    runtimes proves nothing, or it magnifies rounding as no trained network does.
+
+    Returns:
+        namespace of model, features (float32 [clips, time, frequency, 1]), labels, config, classes.
+    """
+    import keras
+
+    from kws_tf import models
+    from kws_tf.runtime.features import FeatureExtractor
+
+    pcm, labels = tone_clips
+    extract = FeatureExtractor(small_config.features)
+    features = np.stack([extract(clip) for clip in pcm])[..., None]
+    model = models.build(small_config.model, small_config.features, len(CLASSES), features.shape[1], seed=3)
+    model.compile(keras.optimizers.SGD(0.1, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(features, labels, batch_size=len(labels) // 2, epochs=EPOCHS, shuffle=False, verbose=0)
+    # So few steps leave the moving statistics behind: one pass sets them to those of the clips.
+    norms = [layer for layer, _, _ in model.layer_shapes(features.shape) if hasattr(layer, "moving_mean")]
+    for norm in norms:
+        norm.momentum = 0.0
+    model(features, training=True)
+    for norm in norms:
+        norm.momentum = 0.9
+    return types.SimpleNamespace(model=model, features=features, labels=labels, config=small_config, classes=CLASSES)
+
+
+@pytest.fixture(scope="session")
+def exported(small_network, tmp_path_factory):
+    """Folder with the exports float32/ and features/ of the small network; not to be changed."""
+    from kws_tf import tflite
+
+    folder = tmp_path_factory.mktemp("export")
+    for profile in ("float32", "features"):
+        tflite.export(small_network.model, small_network.config, CLASSES, small_network.features, folder / profile, profile=profile,
+                      metrics={"validation_accuracy": 0.5})
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tone_dataset(tmp_path_factory):
+    """Folder dataset of tones, testing split alone, WAV: 6 clips per class, some shorter and some longer than the network's clip."""
+    root = tmp_path_factory.mktemp("tones")
+    random = np.random.default_rng(21)
+    for name in CLASSES:
+        folder = pathlib.Path(root, "testing", name)
+        folder.mkdir(parents=True)
+        for index, n_samples in enumerate((CLIP_SAMPLES, CLIP_SAMPLES, CLIP_SAMPLES, 6500, 12000, 20000)):
+            soundfile.write(folder / f"{index}.wav", spoken_tone(name, random, n_samples), RATE)
+    return root

@@ -1,0 +1,60 @@
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from absl import flags
+
+from kws_tf import predict, runtime
+from kws_tf.errors import ConfigError
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the program in this process: returns exit status and lines of output."""
+    def call(*arguments):
+        values = flags.FlagValues()
+        predict.define(values)
+        rest = values(["predict", *map(str, arguments)])
+        monkeypatch.setattr(predict, "FLAGS", values)
+        status = predict.main(rest)
+        return status, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    return call
+
+
+def test_one_line_per_file(run, exported, tone_clips, tmp_path):
+    for index in range(3):
+        soundfile.write(tmp_path / f"{index}.wav", tone_clips[0][index], 16000)
+    status, lines = run("--model", exported / "float32" / "model.tflite", *(tmp_path / f"{index}.wav" for index in range(3)))
+    model = runtime.load_model(exported / "float32")
+    assert status == 0 and len(lines) == 3
+    for index, line in enumerate(lines):
+        expected = model.predict(tone_clips[0][index])
+        assert line == {"file": str(tmp_path / f"{index}.wav"), "label": expected.label, "score": round(expected.score, 4),
+                        "scores": {label: round(score, 4) for label, score in expected.scores.items()}, "duration_seconds": 0.5}
+
+
+def test_a_longer_recording_says_where_it_was_cut(run, exported, tone_clips, tmp_path):
+    soundfile.write(tmp_path / "long.wav", np.concatenate([np.zeros(12000, np.int16), tone_clips[0][0]]), 16000)
+    status, (line,) = run("--model", exported / "features", tmp_path / "long.wav")
+    assert status == 0
+    assert line["duration_seconds"] == 1.25 and line["window_seconds"] == 0.5 and 0.5 < line["window_start_seconds"] <= 0.75
+
+
+def test_a_bad_file_does_not_stop_the_others(run, exported, tone_clips, tmp_path):
+    (tmp_path / "text.wav").write_text("no sound")
+    soundfile.write(tmp_path / "good.wav", tone_clips[0][0], 16000)
+    status, lines = run("--model", exported / "float32", tmp_path / "text.wav", tmp_path / "missing.wav", tmp_path / "good.wav")
+    assert status == 1
+    assert [sorted(line)[:2] for line in lines] == [["error", "file"], ["error", "file"], ["duration_seconds", "file"]]
+    assert "text.wav: not a recording that can be decoded" in lines[0]["error"]
+    assert "missing.wav: cannot be opened" in lines[1]["error"]
+
+
+@pytest.mark.parametrize("arguments, message", [
+    ([], "--model is missing"),
+    (["--model", "x"], "no recordings: name the files after the flags"),
+])
+def test_missing_arguments(run, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        run(*arguments)

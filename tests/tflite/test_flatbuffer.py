@@ -1,0 +1,91 @@
+import flatbuffers
+import numpy as np
+import pytest
+import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.errors import ConversionError
+from kws_tf.tflite import flatbuffer
+from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+
+
+def run(content, x):
+    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter.allocate_tensors()
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], x)
+    interpreter.invoke()
+    return interpreter.get_tensor(interpreter.get_output_details()[0]["index"])
+
+
+def add_graph():
+    x, y = Tensor("x", (1, 3), "float32"), Tensor("y", (1, 3), "float32")
+    return Graph([Node("ADD", [x, constant("c", np.float32([1, 2, 3]))], [y], schema.AddOptionsT())], [x], [y])
+
+
+def test_a_graph_made_by_hand_runs():
+    assert run(flatbuffer.write(add_graph()), np.float32([[10, 20, 30]])).tolist() == [[11, 22, 33]]
+
+
+def test_reading_and_writing_changes_nothing_but_the_size(float_content, small_network):
+    content = flatbuffer.write(flatbuffer.read(float_content))
+    assert content == flatbuffer.write(flatbuffer.read(content)) and len(content) < len(float_content)
+    clip = small_network.features[:1]
+    np.testing.assert_array_equal(run(content, clip), run(float_content, clip))
+
+
+def test_quantisation_survives(exported):
+    content = (exported / "features" / "model.tflite").read_bytes()
+    graph = flatbuffer.read(content)
+    assert flatbuffer.write(graph) == content
+    weights = next(node for node in graph.nodes if node.operator == "CONV_2D").inputs[1]
+    assert weights.dtype == "int8" and len(weights.scales) == weights.shape[0] and not weights.zero_points.any()
+    assert weights.spec.scale == 0 and graph.inputs[0].spec.scale > 0
+
+
+def test_constants_are_aligned_and_stored_once():
+    graph = add_graph()
+    (add,) = graph.nodes
+    same = constant("same", np.float32([1, 2, 3]))
+    graph.nodes.append(Node("MUL", [add.output, same], [Tensor("z", (1, 3), "float32")], schema.MulOptionsT()))
+    graph.nodes.append(Node("ADD", [graph.nodes[-1].output, constant("byte", np.float32([5]))], [Tensor("o", (1, 3), "float32")],
+                            schema.AddOptionsT()))
+    graph.outputs = [graph.nodes[-1].output]
+    content = flatbuffer.write(graph)
+    model = schema.Model.GetRootAs(content, 0)
+    buffers = [model.Buffers(i) for i in range(model.BuffersLength())]
+    filled = [buffer for buffer in buffers if buffer.DataLength()]
+    assert sorted(buffer.DataLength() for buffer in filled) == [4, 12]
+    starts = [buffer._tab.Vector(flatbuffers.number_types.UOffsetTFlags.py_type(buffer._tab.Offset(4))) for buffer in filled]
+    assert all(start % 16 == 0 for start in starts)
+    assert run(content, np.float32([[1, 1, 1]])).tolist() == [[7, 11, 17]]
+
+
+def test_walking_the_graph(float_graph):
+    first = float_graph.nodes[0]
+    assert float_graph.producer(first.output) is first and float_graph.producer(float_graph.inputs[0]) is None
+    assert float_graph.only_consumer(float_graph.inputs[0]) is first
+    assert float_graph.only_consumer(float_graph.outputs[0]) is None
+    shared = next(node.output for node in float_graph.nodes if len(float_graph.consumers(node.output)) == 2)
+    assert float_graph.only_consumer(shared) is None
+    tensors = float_graph.tensors()
+    assert len({id(tensor) for tensor in tensors}) == len(tensors)
+
+
+def test_an_output_counts_as_a_reader():
+    graph = add_graph()
+    graph.outputs = [graph.inputs[0], *graph.outputs]
+    assert graph.only_consumer(graph.inputs[0]) is None
+
+
+def test_refuses_what_it_would_not_write_back():
+    @tf.function(input_signature=[tf.TensorSpec((None, 4), tf.float32)])
+    def any_batch(x):
+        return x + 1.0
+
+    content = tf.lite.TFLiteConverter.from_concrete_functions([any_batch.get_concrete_function()], tf.Module()).convert()
+    with pytest.raises(ConversionError, match="no static shape"):
+        flatbuffer.read(content)
+    custom = add_graph()
+    custom.nodes[0].operator, custom.nodes[0].options = "CUSTOM", None
+    with pytest.raises(ConversionError, match="custom operator"):
+        flatbuffer.read(flatbuffer.write(custom))
