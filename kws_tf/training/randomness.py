@@ -18,7 +18,8 @@ def seed_of(seed, epoch, stream=0):
 def reset_generators(model, seed, epoch):
     """Puts every keras.random.SeedGenerator of the model into the state that belongs to (seed, epoch).
 
-    The global generators as well: on PyTorch, Keras lets a dropout layer without a seed of its own draw from them.
+    On other backends than TensorFlow the global generators too: on PyTorch, Keras lets a dropout layer without a seed of its own
+    draw from them. TensorFlow has no such draws, and setting its global seed would compile every graph anew.
 
     Args:
         model: keras.Model; its generators are found by their state variables, in the order of model.variables.
@@ -27,7 +28,8 @@ def reset_generators(model, seed, epoch):
         Number of generators.
     """
     states = [variable for variable in model.variables if variable.name == "seed_generator_state"]
-    keras.utils.set_random_seed(seed_of(seed, epoch, len(states)))
+    if keras.backend.backend() != "tensorflow":
+        keras.utils.set_random_seed(seed_of(seed, epoch, len(states)))
     for stream, state in enumerate(states):
         state.assign([seed_of(seed, epoch, stream), 0])
     return len(states)
