@@ -130,7 +130,7 @@ def require_same_run(stored, asked):
     """
     changed = changed_fields(stored, asked)
     if changed:
-        raise TrainingError(f"--resume continues a run unchanged, but {len(changed)} settings differ: {'; '.join(changed)}. "
+        raise TrainingError(f"--resume continues a run unchanged, but these settings differ: {'; '.join(changed)}. "
                             "Leave them away (the run keeps its own), or start another run with --run_dir.")
 
 

@@ -25,6 +25,17 @@ def test_draws_depend_on_seed_and_epoch_alone():
         assert not np.array_equal(draw(second), expected)
 
 
+def test_the_global_generators_follow_on_backends_that_draw_from_them_alone(monkeypatch):
+    # TensorFlow answers a new global seed by compiling every graph anew: seconds in every epoch.
+    seeds = []
+    monkeypatch.setattr(keras.utils, "set_random_seed", seeds.append)
+    model = network()
+    for backend in ("tensorflow", "torch"):
+        monkeypatch.setattr(keras.backend, "backend", lambda backend=backend: backend)
+        reset_generators(model, 1, 5)
+    assert seeds == [seed_of(1, 5, 2)]
+
+
 def test_seeds_differ_by_every_argument_and_fit_31_bits():
     seeds = {seed_of(seed, epoch, stream) for seed in range(4) for epoch in range(10) for stream in range(5)}
     assert len(seeds) == 200

@@ -58,7 +58,7 @@ def test_history_is_one_line_per_epoch(tmp_path):
 
 def test_changed_settings_are_named():
     assert changed_fields(CONFIG, CONFIG) == []
-    with pytest.raises(TrainingError, match=r"2 settings differ: .*'sets/words' -> 'other'.*; lr: 0.1 -> 0.2"):
+    with pytest.raises(TrainingError, match=r"these settings differ: .*'sets/words' -> 'other'.*; lr: 0.1 -> 0.2"):
         require_same_run(CONFIG, dataclasses.replace(replace("data", data_root="other"), train=TrainConfig(lr=0.2)))
 
 
