@@ -36,6 +36,7 @@ class FrameNetwork:
 
     @property
     def n_scores(self):
+        """Classes."""
         return self.operations(self.plan.rate).output.shape[-1]
 
     @property

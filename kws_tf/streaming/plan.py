@@ -107,6 +107,7 @@ class _Planner:
         self.state = []
         if input_delay:
             self.state.append(self._state_tensor(INPUT_DELAY, input_delay, network.input, "delay"))
+        # Where delayed frames can be had: forms with a state by the tensor that they read; who made a tensor; how many read it.
         self.sources = {}
         self.producers = {id(tensor): index for index, call in enumerate(network.calls) for tensor in call.outputs}
         self.readers = collections.Counter(id(tensor) for call in network.calls for tensor in call.inputs)

@@ -40,10 +40,17 @@ class Scaled(Gain):
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        self.dense = layers.Dense(3)
+        self.dense = layers.Dense(3, name="dense")
 
     def call(self, inputs):
         return super().call(self.dense(inputs))
+
+
+class Direct(Scaled):
+    """The weight itself is an operand: it stays the weight."""
+
+    def call(self, inputs):
+        return self.dense(inputs) * self.gain
 
 
 class Pair(layers.Layer):
@@ -79,6 +86,16 @@ def test_a_weight_that_would_be_frozen_keeps_its_layer_whole():
     model = keras.Sequential([keras.Input((5, 4, 1)), Scaled(name="scaled")])
     _, call = operations(model, (5, 4, 1)).calls
     assert call.path == "scaled" and "computes with weights of its own outside of its layers" in call.note
+
+
+def test_a_weight_as_operand_is_shared():
+    layer, x = Direct(name="direct"), np.ones((2, 5, 4, 1), np.float32)
+    model = keras.Sequential([keras.Input((5, 4, 1)), layer])
+    found = operations(model, (5, 4, 1))
+    assert [call.path for call in found.calls][1:] == ["direct/dense", "direct/Multiply"]
+    before = run(found, x)
+    layer.gain.assign([3.0])
+    np.testing.assert_allclose(run(found, x), 3 * before)
 
 
 def test_one_output_is_expected():

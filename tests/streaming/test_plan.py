@@ -264,3 +264,9 @@ def test_a_layer_that_cannot_be_looked_into_streams_if_it_is_frame_wise(x):
     mixing = Opaque(Chain(TemporalPadding(3), conv()), name="opaque")
     with pytest.raises(ConversionError, match=r"net/outer/inner/opaque \(layer Opaque.*does not run on symbolic tensors"):
         StreamingModel(network(mixing), WINDOW)
+
+
+def test_difference_shows_what_the_proofs_cannot_see(x):
+    """A network that reckons with the number of frames does the same to every frame of a recording, but not of another."""
+    stream = StreamingModel(network(Chain(lambda frames: frames / frames.shape[1], layers.Dense(6))), WINDOW)
+    assert stream.difference(x, 4) > 1e-2
