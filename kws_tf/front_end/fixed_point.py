@@ -61,6 +61,20 @@ def rescale_narrow(accumulator, real):
     return (high >> -shift) + (remainder > half - 1 + (high < 0))
 
 
+def quantise_int8(steps, scale, new_scale, zero_point):
+    """int16 of one scale as int8 of another, as QUANTIZE does it.
+
+    Args:
+        steps: int16 array. scale, new_scale: real value of a step before and after, scale < new_scale.
+        zero_point: int8 value of 0.
+
+    Returns:
+        int8 array.
+    """
+    ratio = float(np.float32(scale)) / float(np.float32(new_scale))
+    return np.clip(rescale_narrow(np.asarray(steps, np.int64), ratio) + zero_point, -128, 127).astype(np.int8)
+
+
 def clamp_int16(values, low=INT16_MIN, high=INT16_MAX):
     """Saturates to int16."""
     return np.clip(values, low, high).astype(np.int16)

@@ -134,7 +134,7 @@ class Graph(abc.ABC):
         """int16 to int8 of another scale, rounded and saturated."""
         ratio = x.scale / float(np.float32(scale))
         _require(ratio < 1 and -128 <= zero_point <= 127, f"QUANTIZE with scale ratio {ratio:g} and zero point {zero_point}")
-        return self._add("QUANTIZE", [x], x.shape, scale, name, zero_point=zero_point, ratio=ratio)
+        return self._add("QUANTIZE", [x], x.shape, scale, name, zero_point=zero_point, scales=(x.scale, scale))
 
     def convolve(self, x, weights, weight_scales, scale, *, bias=None, relu6=False, row_stride=1, name=""):
         """CONV_2D without padding: int8 weights with one scale per output, int64 bias.

@@ -74,10 +74,6 @@ def _average_pool(x, *, shape, window):
     return (np.sign(sums) * ((np.abs(sums) + count // 2) // count)).astype(np.int16)
 
 
-def _quantise(x, *, shape, ratio, zero_point):
-    return np.clip(fixed_point.rescale_narrow(x.astype(np.int64), ratio) + zero_point, -128, 127).astype(np.int8)
-
-
 _KERNELS = {
     "RESHAPE": lambda x, shape: x.reshape(shape),
     "TRANSPOSE": lambda x, shape, order: np.ascontiguousarray(x.transpose(order)),
@@ -92,5 +88,5 @@ _KERNELS = {
     "MUL": _multiply,
     "CONV_2D": _convolve,
     "BATCH_MATMUL": _matrix_product,
-    "QUANTIZE": _quantise,
+    "QUANTIZE": lambda x, shape, scales, zero_point: fixed_point.quantise_int8(x, *scales, zero_point),
 }

@@ -37,7 +37,7 @@ class TfliteGraph(Graph):
         return _tensor(_quantised(name, values.shape, "int16", scale, data=values), integers=values)
 
     def apply(self, operator, name, inputs, shape, scale, *, zero_point=0, **options):
-        operands = [tensor.value for tensor in inputs] + _constant_operands(operator, name, inputs, shape, options)
+        operands = [tensor.value for tensor in inputs] + _constant_operands(operator, inputs, shape, options)
         output = _quantised(name, shape, "int8" if operator == "QUANTIZE" else "int16", scale, zero_point)
         self.nodes.append(flatbuffer.Node(operator, operands, [output], _attributes(operator, shape, options), VERSIONS[operator]))
         return _tensor(output, zero_point)
@@ -57,14 +57,14 @@ def _quantised(name, shape, dtype, scale, zero_point=0, data=None):
     return flatbuffer.Tensor(name, tuple(int(size) for size in shape), dtype, data, scales, np.full(scales.shape, zero_point, np.int64))
 
 
-def _constant_operands(operator, name, inputs, shape, options):
-    """Constants that TFLite passes as inputs of a node: weights and bias, shapes and axes."""
+def _constant_operands(operator, inputs, shape, options):
+    """Constants that TFLite passes as inputs of a node: weights and bias, shapes and axes; short names, for they cost bytes."""
     if operator == "CONV_2D":
         weights, bias, scales = options["weights"], options["bias"], options["weight_scales"]
         # one scale where all are equal: four or eight bytes per output less in the file
         scales = scales if np.ptp(scales) else scales[:1]
-        return [_quantised(f"{name}_weights", weights.shape, "int8", scales, data=weights),
-                _quantised(f"{name}_bias", bias.shape, "int64", np.float32(inputs[0].scale) * scales, data=bias)]
+        return [_quantised("w", weights.shape, "int8", scales, data=weights),
+                _quantised("b", bias.shape, "int64", np.float32(inputs[0].scale) * scales, data=bias)]
     vectors = []
     if operator == "RESHAPE":
         vectors = [shape]
@@ -74,7 +74,7 @@ def _constant_operands(operator, name, inputs, shape, options):
         vectors = [[(0, count) for count in options["counts"]]]
     elif operator == "STRIDED_SLICE":
         vectors = [options["begin"], options["end"], (1,) * len(shape)]
-    return [flatbuffer.constant(f"{name}_argument_{i}", np.array(vector, np.int32)) for i, vector in enumerate(vectors)]
+    return [flatbuffer.constant("i", np.array(vector, np.int32)) for vector in vectors]
 
 
 def _attributes(operator, shape, options):

@@ -2,6 +2,8 @@
 
 import dataclasses
 import functools
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -114,3 +116,31 @@ def test_a_clip_shorter_than_a_window_is_refused():
 def test_parameters_that_do_not_fit_are_refused():
     with pytest.raises(ConversionError, match="need a common divisor"):
         front_end_model(dataclasses.replace(FeatureConfig(), window_samples=441), 16000)
+
+
+def recorded_clips(n_clips=12):
+    """int16 [clips, samples] of real speech, or a skip with the reason."""
+    from kws_tf import audio
+
+    root = pathlib.Path(os.environ.get("KWS_DATA", pathlib.Path(__file__).parents[3] / "shared" / "data"))
+    paths = sorted((root / "speech_commands_bed_cat_happy" / "testing").glob("*/*.flac"))
+    if not paths:
+        pytest.skip(f"no recordings under {root}; set KWS_DATA")
+    chosen = [paths[i] for i in np.random.default_rng(13).permutation(len(paths))[:n_clips]]
+    return np.stack([np.resize(np.append(audio.read_pcm(path, 16000), np.zeros(16000, np.int16)), 16000) for path in chosen])
+
+
+@pytest.mark.parametrize("name", [*FEATURE_PRESETS, "magnitude, 20 bands, 480/320", "480/480"])
+def test_training_and_device_see_the_same_features(name):
+    from kws_tf import features as layers
+
+    features, pcm = CONFIGS[name], recorded_clips()
+    in_training = np.asarray(layers.build(features)(pcm.astype(np.float32) / 32768))[..., 0]
+    front_end = IntegerFeatures(features)
+    on_device = front_end(pcm) * front_end.scale
+    error = np.abs(on_device - in_training)
+    assert np.median(error) < 0.015
+    # MFCC spread over all coefficients what a band far below the loudest one lacks
+    assert np.percentile(error, 95) < (0.06 if features.kind == "logmel" else 0.25)
+    for training_clip, device_clip in zip(in_training, on_device, strict=True):
+        assert np.corrcoef(training_clip.ravel(), device_clip.ravel())[0, 1] > 0.998
