@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import types
 
 import numpy as np
 import pytest
@@ -146,6 +147,33 @@ def test_refusals_are_one_line_before_anything_is_loaded(whole_run, arguments, m
     assert (status, output) == (1, "")
     assert message in errors and "Traceback" not in errors
     assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("splits, split", [(("training", "validation", "testing"), "testing"), (("training", "validation"), "validation")])
+def test_without_testing_clips_the_figures_say_that_validation_stood_in(tmp_path, monkeypatch, capsys, splits, split):
+    from kws_tf import evaluation
+    from kws_tf import train as program
+    from kws_tf.config import RunConfig
+    from kws_tf.training.run_folder import RunFolder
+
+    def evaluate(model, data, split, compare_with):
+        figures = {"accuracy": 0.875, "accuracy_interval": [0.5, 0.95], "balanced_accuracy": 0.8, "clips": 8}
+        return {**figures, "split": split, "other": figures}
+
+    monkeypatch.setattr(evaluation, "evaluate_model", evaluate)
+    monkeypatch.setattr(evaluation, "draw_confusion", lambda report, path: None)
+    folder = RunFolder(tmp_path)
+    for profile in program.PROFILES:
+        (folder.export_dir / profile).mkdir(parents=True)
+        (folder.export_dir / profile / "model.tflite").write_bytes(b"model")
+    report = program.score_exports(types.SimpleNamespace(splits=dict.fromkeys(splits)), RunConfig(), folder)
+    row = {"epoch": 3, "val_accuracy": 0.9, "val_balanced_accuracy": 0.85}
+    program.print_summary(types.SimpleNamespace(history=[row], best_row=row), RunConfig(), folder, report)
+    output = capsys.readouterr().out
+    assert "87.50 %" in output and split in output
+    note = "scored on validation, which also picked the best epoch"
+    assert (note in " ".join(output.split())) == (split == "validation")
+    assert (note in json.loads(folder.evaluation_file.read_text())["split_note"]) == (split == "validation")
 
 
 def test_a_folder_without_clips_is_refused_in_one_line(tmp_path):

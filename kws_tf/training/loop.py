@@ -16,6 +16,7 @@ from kws_tf.training import checkpoint, metrics, plots, randomness
 from kws_tf.training.monitor import Monitor
 from kws_tf.training.optimizer import CoupledSGD
 from kws_tf.training.schedule import Schedule
+from kws_tf.training.time_left import TimeLeft
 
 EVALUATION_BATCH = 128
 SECONDS_BETWEEN_PLOTS = 60
@@ -94,8 +95,8 @@ class Loop:
         self.class_weights = metrics.class_weights(recipe.class_weights, training.labels, n_classes)
         self.history = []
         self.falls = 0
-        self._last_plot = self._started = time.monotonic()
-        self._first_epoch = 0
+        self._last_plot = time.monotonic()
+        self._time_left = TimeLeft(recipe.epochs)
         network.compile(
             CoupledSGD(float(recipe.lr), recipe.momentum, recipe.weight_decay),
             keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -131,7 +132,7 @@ class Loop:
         Raises:
             TrainingError: a loss is not finite. The checkpoint of the epoch before stays.
         """
-        self._first_epoch, self._started = len(self.history), time.monotonic()
+        self._time_left = TimeLeft(self.config.train.epochs, len(self.history))
         try:
             while len(self.history) < self.config.train.epochs and not self.monitor.exhausted:
                 self._epoch(len(self.history))
@@ -158,10 +159,11 @@ class Loop:
         self._store(better)
         if self.on_epoch is not None:
             self.on_epoch(row)
+        self._time_left.finish(epoch + 1)
         logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, %s left",
                      len(str(n_epochs)), epoch + 1, n_epochs, "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()),
                      result["loss"], result["accuracy"], result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"],
-                     self._time_left(epoch + 1))
+                     self._time_left.text(epoch + 1))
 
     def _train(self, epoch):
         """One pass over the training clips; returns ({"loss", "accuracy", the network's own metrics}: means, the last learning rate)."""
@@ -180,13 +182,8 @@ class Loop:
                 raise TrainingError(self._not_finite("loss", logs["loss"], epoch, step + 1, rate))
             totals.update({name: float(value) for name, value in logs.items()})
             done = epoch + (step + 1) / self.steps
-            bar.set_postfix_str(f"loss {totals['loss'] / (step + 1):.4f}, run {self._time_left(done)} left", refresh=False)
+            bar.set_postfix_str(f"loss {totals['loss'] / (step + 1):.4f}, run {self._time_left.text(done)} left", refresh=False)
         return {name: float(totals[name] / self.steps) for name in dict.fromkeys(("loss", "accuracy", *totals))}, rate
-
-    def _time_left(self, epochs_done):
-        """Time to the last epoch at the pace of this process so far, as text."""
-        pace = (time.monotonic() - self._started) / (epochs_done - self._first_epoch)
-        return tqdm.format_interval(pace * (self.config.train.epochs - epochs_done))
 
     def _store(self, better):
         """Best weights first, then the checkpoint: a kill between them repeats the epoch and writes the same weights again."""
