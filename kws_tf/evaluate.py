@@ -109,10 +109,13 @@ def main(argv):
     data = DataConfig(data_root=FLAGS.data_root, cache_dir=FLAGS.cache_dir, allow_bad_files=FLAGS.allow_bad_files,
                       audio_backend=FLAGS.audio_backend)
     output = pathlib.Path(FLAGS.output) if FLAGS.output else model_file.find(FLAGS.model)[0]
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
     report = evaluation.evaluate_model(FLAGS.model, data, FLAGS.split, compare_with=FLAGS.compare or None, workers=FLAGS.workers or None,
                                        interpreter=FLAGS.interpreter, kernels=FLAGS.kernels)
     print_report(report)
-    output.mkdir(parents=True, exist_ok=True)
     table, picture = output / f"evaluation_{FLAGS.split}.json", output / f"confusion_{FLAGS.split}.png"
     atomic_file.write_text(table, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     evaluation.draw_confusion(report, picture)

@@ -51,6 +51,12 @@ def test_missing_arguments(run, arguments, message):
         run(*arguments)
 
 
+def test_an_output_that_cannot_be_made_is_told_before_scoring(run, exported, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="--output=.*file: this folder cannot be made"):
+        run("--model", exported / "features", "--data_root", "nowhere", "--output", tmp_path / "file")
+
+
 def test_most_frequent_confusions_are_ordered_and_leave_the_diagonal_out():
     report = {"labels": ["a", "b", "c"], "confusion": [[50, 1, 0], [7, 40, 0], [0, 2, 30]]}
     assert evaluate.most_frequent_confusions(report) == [("b", "a", 7), ("c", "b", 2), ("a", "b", 1)]
