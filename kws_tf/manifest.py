@@ -9,6 +9,7 @@ import types
 import typing
 
 from kws_tf.config import FeatureConfig, from_dict, to_dict
+from kws_tf.detector_settings import DetectorPresets
 from kws_tf.errors import ConfigError, ModelFileError
 
 SCHEMA_VERSION = 1
@@ -57,6 +58,53 @@ class Arena:
 
 
 @dataclasses.dataclass(frozen=True)
+class PartCost:
+    """One part of the graph.
+
+    Args:
+        name: "front_end" or "classifier". nodes: operators. macs: multiply-accumulates of one inference.
+        n_bytes: its share of the file; the shares of all parts add up to the file.
+        constant_bytes: how much of that are weights, biases and tables; the rest describes the graph.
+    """
+
+    name: str
+    nodes: int
+    macs: int
+    n_bytes: int
+    constant_bytes: int
+
+
+@dataclasses.dataclass(frozen=True)
+class HostTime:
+    """Median time of one inference with one thread. interpreter: package and version. kernels: see runtime.load_model."""
+
+    interpreter: str
+    kernels: str
+    milliseconds: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one inference takes, measured on this very file.
+
+    Args:
+        parts: of the graph, in order.
+        arena: working memory in TFLite Micro; None if it could not be measured, and `arena_note` says why.
+        host_times: of every interpreter that was there. host: the machine that they were measured on.
+    """
+
+    parts: tuple[PartCost, ...]
+    arena: Arena | None = None
+    arena_note: str = ""
+    host_times: tuple[HostTime, ...] = ()
+    host: str = ""
+
+    @property
+    def nodes(self):
+        return sum(part.nodes for part in self.parts)
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
     """What a model file is, how to feed it and what its answers mean.
 
@@ -72,7 +120,7 @@ class Manifest:
         kws_tf_version: version that made the file. schema_version: layout of this manifest.
         data_licence: licence note of the training data. metrics: figures of this very file by name, JSON values.
         run: configuration of the training run, as RunConfig in JSON form; informative, a runtime never needs it.
-        arena: measured working memory, if measured. detector: settings of the detector, for streaming use.
+        cost: what one inference takes, if measured. detector: keywords and calibrated presets of the detector.
     """
 
     model_file: str
@@ -96,8 +144,8 @@ class Manifest:
     data_licence: str = ""
     metrics: dict = dataclasses.field(default_factory=dict)
     run: dict = dataclasses.field(default_factory=dict)
-    arena: Arena | None = None
-    detector: dict | None = None
+    cost: Cost | None = None
+    detector: DetectorPresets | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self):
@@ -115,6 +163,8 @@ class Manifest:
                  f"sample_rate {self.sample_rate} and the features' {self.features.sample_rate} differ.")
         _require(self.features.fft_size <= LARGEST_FFT_SIZE,
                  f"fft_size must be at most {LARGEST_FFT_SIZE}; received {self.features.fft_size}.")
+        unknown = [keyword for keyword in self.detector.keywords if keyword not in self.labels] if self.detector else []
+        _require(not unknown, f"detector: {', '.join(unknown)} must be one of the labels {', '.join(self.labels)}.")
         _require(self.model_bytes > 0 and self.clip_samples > 0 and self.inputs and self.outputs,
                  "model_bytes and clip_samples must be positive, and inputs and outputs be listed.")
 
@@ -185,7 +235,10 @@ def _decode(kind, value, where):
                    and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
         _require(not unknown, f"{where} has the unknown field {', '.join(unknown)}.")
         _require(not missing, f"{where} lacks {', '.join(missing)}.")
-        return kind(**{name: _decode(hints[name], entry, f"{where}.{name}") for name, entry in value.items()})
+        try:
+            return kind(**{name: _decode(hints[name], entry, f"{where}.{name}") for name, entry in value.items()})
+        except ConfigError as error:
+            raise ModelFileError(f"{where}: {error}") from error
     if typing.get_origin(kind) is tuple:
         _require(isinstance(value, list), f"{where} must be a list; received {value!r:.80}.")
         return tuple(_decode(typing.get_args(kind)[0], entry, f"{where}[{i}]") for i, entry in enumerate(value))

@@ -5,8 +5,9 @@ import pytest
 
 from kws_tf import manifest as manifests
 from kws_tf.config import FeatureConfig
+from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings
 from kws_tf.errors import ModelFileError
-from kws_tf.manifest import Arena, Manifest, OperatorCount, TensorSpec
+from kws_tf.manifest import Arena, Cost, HostTime, Manifest, OperatorCount, PartCost, TensorSpec
 
 
 def example(**changes):
@@ -35,13 +36,18 @@ def without(name):
 
 
 def test_json_round_trip_keeps_every_field():
-    full = example(states=(TensorSpec("ring", (1, 4, 20, 1), "int8", 0.5, 1),), arena=Arena(23000, "0.dev2026"),
-                   detector={"threshold": 0.8}, data_licence="CC BY 4.0", crop="centre")
+    cost = Cost((PartCost("front_end", 30, 900, 40000, 30000), PartCost("classifier", 9, 100, 5000, 4000)), Arena(23000, "0.dev2026"),
+                host_times=(HostTime("tflite_runtime 2.14.0", "reference", 1.5),), host="x86_64, 2 processors")
+    preset = DetectorPreset("strict", DetectorSettings(threshold=250, release=9, warmup_scores=3), {"misses": 2, "interval": [0.1, 0.2]})
+    detector = DetectorPresets(("ja",), "strict", (preset,))
+    full = example(states=(TensorSpec("ring", (1, 4, 20, 1), "int8", 0.5, 1),), cost=cost,
+                   detector=detector, data_licence="CC BY 4.0", crop="centre")
     again = manifests.from_json(manifests.to_json(full))
     assert again == full
-    assert isinstance(again.labels, tuple) and isinstance(again.inputs[0].shape, tuple) and isinstance(again.arena, Arena)
+    assert isinstance(again.labels, tuple) and isinstance(again.inputs[0].shape, tuple)
+    assert isinstance(again.cost.arena, Arena) and again.cost.nodes == 39
     assert {field.name for field in dataclasses.fields(Manifest)} == set(json.loads(manifests.to_json(full)))
-    assert manifests.from_json(manifests.to_json(example())).arena is None
+    assert manifests.from_json(manifests.to_json(example())).cost is None
 
 
 def test_model_id_is_sha256():
@@ -79,7 +85,7 @@ def test_model_id_is_sha256():
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "n_mels": -4}), "features.*n_mels must be at least 1"),
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "n_mels": "x"}), "features"),
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "fft_size": 1 << 40}), "fft_size must be at most"),
-    (altered(arena={"n_bytes": 1}), "arena lacks tflm_version"),
+    (altered(cost={"parts": [], "arena": {"n_bytes": 1}}), "cost.arena lacks tflm_version"),
     (altered(metrics=[]), "manifest.metrics must be dict"),
 ])
 def test_a_wrong_manifest_is_refused_by_name(text, message):

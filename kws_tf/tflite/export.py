@@ -78,7 +78,7 @@ def describe(content, run_config, classes, *, profile, input_kind, parameters, m
         input_kind: "features" or "pcm".
         parameters: trained weights.
         model_file: its name in the folder.
-        more: other fields of Manifest, such as arena.
+        more: other fields of Manifest, such as cost.
 
     Returns:
         Manifest.
