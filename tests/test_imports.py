@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "kws_tf"
-FOUNDATION = {"errors", "config", "atomic_file", "audio", "crop", "mel", "manifest"}
+FOUNDATION = {"errors", "config", "atomic_file", "audio", "crop", "mel", "detector_settings", "manifest"}
 KERAS_STACK = {"dataset", "augment", "features", "layers", "models", "streaming", "training"}
 
 # component -> kws_tf components that it may import, besides itself
@@ -17,7 +17,8 @@ ALLOWED = {
     "audio": {"errors", "config"},
     "crop": {"errors", "config"},
     "mel": {"errors", "config"},
-    "manifest": {"errors", "config", "atomic_file"},
+    "detector_settings": {"errors"},
+    "manifest": {"errors", "config", "atomic_file", "detector_settings"},
     "dataset": FOUNDATION,
     "augment": FOUNDATION,
     "features": FOUNDATION,

@@ -35,6 +35,11 @@ def without(name):
     return json.dumps(values)
 
 
+def detector(keywords=("ja",), default="strict", release=1):
+    preset = {"name": "strict", "settings": {"threshold": 100, "release": release}}
+    return {"keywords": list(keywords), "default": default, "presets": [preset]}
+
+
 def test_json_round_trip_keeps_every_field():
     cost = Cost((PartCost("front_end", 30, 900, 40000, 30000), PartCost("classifier", 9, 100, 5000, 4000)), Arena(23000, "0.dev2026"),
                 host_times=(HostTime("tflite_runtime 2.14.0", "reference", 1.5),), host="x86_64, 2 processors")
@@ -87,6 +92,10 @@ def test_model_id_is_sha256():
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "fft_size": 1 << 40}), "fft_size must be at most"),
     (altered(cost={"parts": [], "arena": {"n_bytes": 1}}), "cost.arena lacks tflm_version"),
     (altered(metrics=[]), "manifest.metrics must be dict"),
+    (altered(detector=detector(keywords=["maybe"])), "detector: maybe must be one of the labels no, ja, _silence_"),
+    (altered(detector=detector(default="loud")), "presets must have different names and hold the default 'loud'"),
+    (altered(detector=detector(release=200)), r"presets\[0\].settings: detector: release must be a whole number from 1 to 100"),
+    (altered(detector={"threshold": 3}), "detector has the unknown field threshold"),
 ])
 def test_a_wrong_manifest_is_refused_by_name(text, message):
     with pytest.raises(ModelFileError, match=message):
