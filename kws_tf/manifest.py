@@ -17,13 +17,14 @@ MANIFEST_FILE = "manifest.json"
 LARGEST_MANIFEST_BYTES = 4 << 20
 LARGEST_FFT_SIZE = 1 << 16
 KINDS = ("clip", "streaming")
+STATE_KINDS = ("internal", "external")
 INPUT_KINDS = ("features", "pcm")
 CROPS = ("energy", "start", "centre", "end")
 
 
 @dataclasses.dataclass(frozen=True)
 class TensorSpec:
-    """One tensor at the border of the graph, or one streaming state.
+    """One tensor at the border of the graph.
 
     Args:
         name: name in the model file.
@@ -89,19 +90,79 @@ class Cost:
 
     Args:
         parts: of the graph, in order.
-        arena: working memory in TFLite Micro; None if it could not be measured, and `arena_note` says why.
         host_times: of every interpreter that was there. host: the machine that they were measured on.
     """
 
     parts: tuple[PartCost, ...]
-    arena: Arena | None = None
-    arena_note: str = ""
     host_times: tuple[HostTime, ...] = ()
     host: str = ""
 
     @property
     def nodes(self):
         return sum(part.nodes for part in self.parts)
+
+
+@dataclasses.dataclass(frozen=True)
+class StreamState:
+    """What a streaming file remembers from one step to the next, in one tensor.
+
+    Args:
+        name: unique. shape, dtype: of the tensor, batch first.
+        scale, zero_point: see TensorSpec; a state goes into a step with those with which it came out of the last one. Every value
+            is zero_point at the start of a recording.
+        input, output: names of its tensors in the file; "" for a state that the file keeps itself.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    scale: float = 0.0
+    zero_point: int = 0
+    input: str = ""
+    output: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Streaming:
+    """How a streaming file takes a recording, step by step.
+
+    Args:
+        hop_frames: frames that one step takes. hop_samples: samples of PCM that bring them.
+        state: "internal" (the file remembers; reset by a new interpreter) or "external" (the caller passes every state on).
+        delay_frames: frames that a score is late, the look-ahead of the network. delay_ms: the same in milliseconds.
+        stride_frames: frames per score; a step gives hop_frames / stride_frames of them, the newest last.
+        window_frames: frames of the mean over time. average: "window": a score is the mean over the window, in which frames before
+            the recording count as logits of zero.
+        states: StreamStates.
+        valid: name of the input that tells which frames of a step belong to the recording, one 1 or 0 each; "" where all of them do.
+    """
+
+    hop_frames: int
+    hop_samples: int
+    state: str
+    delay_frames: int
+    delay_ms: float
+    window_frames: int
+    states: tuple[StreamState, ...]
+    stride_frames: int = 1
+    average: str = "window"
+    valid: str = ""
+
+    def __post_init__(self):
+        _require(self.state in STATE_KINDS, f"streaming: state must be one of {', '.join(STATE_KINDS)}; received {self.state!r}.")
+        for name, low in (("hop_frames", 1), ("hop_samples", 1), ("window_frames", 1), ("stride_frames", 1), ("delay_frames", 0)):
+            _require(getattr(self, name) >= low, f"streaming: {name} must be at least {low}; received {getattr(self, name)}.")
+        _require(self.hop_frames % self.stride_frames == 0,
+                 f"streaming: hop_frames {self.hop_frames} must be a multiple of stride_frames {self.stride_frames}.")
+        _require(len({state.name for state in self.states}) == len(self.states), "streaming: two states have one name.")
+        for state in self.states:
+            _require(bool(state.input and state.output) == (self.state == "external"),
+                     f"streaming: {self.state} state {state.name} has input {state.input!r} and output {state.output!r}.")
+
+    @property
+    def hop_scores(self):
+        """Scores that one step gives."""
+        return self.hop_frames // self.stride_frames
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,12 +176,12 @@ class Manifest:
         labels: class names in the order of the output.
         sample_rate: Hz. clip_samples: samples that the network sees at once. crop: where a longer clip is cut.
         features: front-end parameters. input_kind: "features" (the host computes them) or "pcm" (the graph does).
-        inputs, outputs: tensors of the file. states: streaming states, empty for a clip model.
+        inputs, outputs: tensors of the file, external states among them. streaming: how a streaming file takes a recording.
         operators: operators of the file. macs: multiply-accumulates of one inference. parameters: trained weights.
         kws_tf_version: version that made the file. schema_version: layout of this manifest.
         data_licence: licence note of the training data. metrics: figures of this very file by name, JSON values.
         run: configuration of the training run, as RunConfig in JSON form; informative, a runtime never needs it.
-        cost: what one inference takes, if measured. detector: keywords and calibrated presets of the detector.
+        arena: measured working memory, if measured. cost: what one inference takes, if measured. detector: keywords and calibrated presets of the detector.
     """
 
     model_file: str
@@ -140,10 +201,11 @@ class Manifest:
     parameters: int
     kws_tf_version: str
     crop: str = "energy"
-    states: tuple[TensorSpec, ...] = ()
+    streaming: Streaming | None = None
     data_licence: str = ""
     metrics: dict = dataclasses.field(default_factory=dict)
     run: dict = dataclasses.field(default_factory=dict)
+    arena: Arena | None = None
     cost: Cost | None = None
     detector: DetectorPresets | None = None
     schema_version: int = SCHEMA_VERSION
@@ -155,6 +217,8 @@ class Manifest:
         _require(len(self.model_id) == 64 and not set(self.model_id) - set("0123456789abcdef"),
                  f"model_id must be a SHA-256 in 64 hexadecimal digits; received {self.model_id!r}.")
         _require(self.kind in KINDS, f"kind must be one of {', '.join(KINDS)}; received {self.kind!r}.")
+        _require((self.kind == "streaming") == (self.streaming is not None),
+                 f"kind {self.kind!r} {'needs' if self.streaming is None else 'has no'} section streaming.")
         _require(self.input_kind in INPUT_KINDS, f"input_kind must be one of {', '.join(INPUT_KINDS)}; received {self.input_kind!r}.")
         _require(self.crop in CROPS, f"crop must be one of {', '.join(CROPS)}; received {self.crop!r}.")
         _require(len(self.labels) >= 2 and len(set(self.labels)) == len(self.labels),

@@ -7,7 +7,7 @@ from kws_tf import manifest as manifests
 from kws_tf.config import FeatureConfig
 from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings
 from kws_tf.errors import ModelFileError
-from kws_tf.manifest import Arena, Cost, HostTime, Manifest, OperatorCount, PartCost, TensorSpec
+from kws_tf.manifest import Arena, Cost, HostTime, Manifest, OperatorCount, PartCost, Streaming, StreamState, TensorSpec
 
 
 def example(**changes):
@@ -40,17 +40,24 @@ def detector(keywords=("ja",), default="strict", release=1):
     return {"keywords": list(keywords), "default": default, "presets": [preset]}
 
 
+def streaming(**changes):
+    states = (StreamState("stem", (1, 4, 20, 1), "int8", 0.5, 1, "stem", "stem/next"), StreamState("ring", (1, 97, 1, 3), "int8", 0.25, 7,
+                                                                                                 "ring", "ring/next"))
+    return Streaming(**{"hop_frames": 2, "hop_samples": 320, "state": "external", "delay_frames": 8, "delay_ms": 80.0, "window_frames": 98,
+                        "states": states, "valid": "valid", **changes})
+
+
 def test_json_round_trip_keeps_every_field():
-    cost = Cost((PartCost("front_end", 30, 900, 40000, 30000), PartCost("classifier", 9, 100, 5000, 4000)), Arena(23000, "0.dev2026"),
+    cost = Cost((PartCost("front_end", 30, 900, 40000, 30000), PartCost("classifier", 9, 100, 5000, 4000)),
                 host_times=(HostTime("tflite_runtime 2.14.0", "reference", 1.5),), host="x86_64, 2 processors")
     preset = DetectorPreset("strict", DetectorSettings(threshold=250, release=9, warmup_scores=3), {"misses": 2, "interval": [0.1, 0.2]})
     detector = DetectorPresets(("ja",), "strict", (preset,))
-    full = example(states=(TensorSpec("ring", (1, 4, 20, 1), "int8", 0.5, 1),), cost=cost,
+    full = example(kind="streaming", streaming=streaming(), cost=cost,
                    detector=detector, data_licence="CC BY 4.0", crop="centre")
     again = manifests.from_json(manifests.to_json(full))
     assert again == full
     assert isinstance(again.labels, tuple) and isinstance(again.inputs[0].shape, tuple)
-    assert isinstance(again.cost.arena, Arena) and again.cost.nodes == 39
+    assert isinstance(again.arena, Arena) and again.cost.nodes == 39
     assert {field.name for field in dataclasses.fields(Manifest)} == set(json.loads(manifests.to_json(full)))
     assert manifests.from_json(manifests.to_json(example())).cost is None
 
@@ -90,7 +97,8 @@ def test_model_id_is_sha256():
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "n_mels": -4}), "features.*n_mels must be at least 1"),
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "n_mels": "x"}), "features"),
     (altered(features={**json.loads(manifests.to_json(example()))["features"], "fft_size": 1 << 40}), "fft_size must be at most"),
-    (altered(cost={"parts": [], "arena": {"n_bytes": 1}}), "cost.arena lacks tflm_version"),
+    (altered(arena={"n_bytes": 1}), "arena lacks tflm_version"),
+    (altered(cost={"parts": [{"name": "front_end"}]}), r"cost.parts\[0\] lacks nodes, macs, n_bytes, constant_bytes"),
     (altered(metrics=[]), "manifest.metrics must be dict"),
     (altered(detector=detector(keywords=["maybe"])), "detector: maybe must be one of the labels no, ja, _silence_"),
     (altered(detector=detector(default="loud")), "presets must have different names and hold the default 'loud'"),
@@ -121,3 +129,24 @@ def test_a_huge_manifest_is_not_read(tmp_path):
         file.truncate(manifests.LARGEST_MANIFEST_BYTES + 1)
     with pytest.raises(ModelFileError, match="too many for a manifest"):
         manifests.read(tmp_path)
+
+
+@pytest.mark.parametrize("changes, message", [
+    ({"state": "hidden"}, "state must be one of internal, external; received 'hidden'"),
+    ({"hop_frames": 0}, "hop_frames must be at least 1"),
+    ({"hop_frames": 3, "stride_frames": 2}, "hop_frames 3 must be a multiple of stride_frames 2"),
+    ({"state": "internal"}, "internal state stem has input 'stem'"),
+    ({"states": (StreamState("a", (1, 2), "int8", 0.5, 1),)}, "external state a has input ''"),
+    ({"states": (StreamState("a", (1,), "int8", input="a", output="b"),) * 2}, "two states have one name"),
+])
+def test_a_streaming_section_that_contradicts_itself_is_refused(changes, message):
+    with pytest.raises(ModelFileError, match=message):
+        streaming(**changes)
+
+
+def test_kind_and_section_belong_together():
+    assert streaming().hop_scores == 2
+    with pytest.raises(ModelFileError, match="kind 'streaming' needs section streaming"):
+        example(kind="streaming")
+    with pytest.raises(ModelFileError, match="kind 'clip' has no section streaming"):
+        example(streaming=streaming())

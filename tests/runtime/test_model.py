@@ -13,7 +13,7 @@ from kws_tf import manifest as manifests
 from kws_tf.config import FeatureConfig
 from kws_tf.crop import fit_clip
 from kws_tf.errors import AudioError, ModelFileError
-from kws_tf.manifest import TensorSpec
+from kws_tf.manifest import Streaming, TensorSpec
 from kws_tf.runtime import load_model, model_file
 from kws_tf.runtime.model import Model, dequantise, quantise, softmax
 
@@ -109,7 +109,7 @@ CONTRADICTIONS = [
     (lambda m: {"features": FeatureConfig(n_mels=20, hop_samples=320)}, "8000 samples give features of shape"),
     (lambda m: {"features": FeatureConfig(n_mels=20, low_hz=1.0, high_hz=20.0)}, "bands between 1 and 20 Hz"),
     (lambda m: {"input_kind": "pcm"}, "a PCM input must be int16 with 8000 elements"),
-    (lambda m: {"kind": "streaming"}, "a streaming model; clips are scored by a clip model"),
+    (lambda m: {"kind": "streaming", "streaming": Streaming(1, 160, "internal", 0, 0.0, 48, ())}, "a streaming model; clips are scored by a clip model"),
 ]
 
 
