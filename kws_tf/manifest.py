@@ -181,7 +181,8 @@ class Manifest:
         kws_tf_version: version that made the file. schema_version: layout of this manifest.
         data_licence: licence note of the training data. metrics: figures of this very file by name, JSON values.
         run: configuration of the training run, as RunConfig in JSON form; informative, a runtime never needs it.
-        arena: measured working memory, if measured. cost: what one inference takes, if measured. detector: keywords and calibrated presets of the detector.
+        arena: measured working memory, if measured. cost: what one inference takes, if measured.
+        detector: keywords and calibrated presets of the detector.
     """
 
     model_file: str

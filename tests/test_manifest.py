@@ -52,7 +52,7 @@ def test_json_round_trip_keeps_every_field():
                 host_times=(HostTime("tflite_runtime 2.14.0", "reference", 1.5),), host="x86_64, 2 processors")
     preset = DetectorPreset("strict", DetectorSettings(threshold=250, release=9, warmup_scores=3), {"misses": 2, "interval": [0.1, 0.2]})
     detector = DetectorPresets(("ja",), "strict", (preset,))
-    full = example(kind="streaming", streaming=streaming(), cost=cost,
+    full = example(kind="streaming", streaming=streaming(), arena=Arena(23000, "0.dev2026"), cost=cost,
                    detector=detector, data_licence="CC BY 4.0", crop="centre")
     again = manifests.from_json(manifests.to_json(full))
     assert again == full
