@@ -212,6 +212,8 @@ class ModelConfig:
         gate_penalty: SparkNet's weight of the mean probability that a gate is open, beside the cross entropy in nats.
         lookahead_stages: with padding "mixed", how many of the four stages (BC-ResNet) or blocks are symmetric, and the stem with them;
             the rest is causal. A streaming network is late by the look-ahead: BC-ResNet 8 frames for 2 stages, 58 if all is symmetric.
+        arcface: cosine scores in place of a linear classifier, trained with an angular margin; such a model can enrol new classes.
+        arcface_margin: radians that the loss adds to the angle of the right class. arcface_scale: score of a cosine of 1.
     """
 
     model: str = "bc_resnet"
@@ -223,6 +225,9 @@ class ModelConfig:
     gate: str = "soft"
     gate_penalty: float = 0.01
     lookahead_stages: int = 0
+    arcface: bool = False
+    arcface_margin: float = 0.5
+    arcface_scale: float = 30.0
 
     def __post_init__(self):
         own = "model"
@@ -241,6 +246,11 @@ class ModelConfig:
         _require_range(own, "channels", self.channels, 0, 4096)
         _require_choice(own, "gate", self.gate, ("soft", "hard"))
         _require_range(own, "gate_penalty", self.gate_penalty, 0)
+        _require_range(own, "arcface_margin", self.arcface_margin, 0, 1.5)
+        _require_range(own, "arcface_scale", self.arcface_scale, 0, above=True)
+        for name, default in (("arcface_margin", 0.5), ("arcface_scale", 30.0)):
+            _require(self.arcface or getattr(self, name) == default,
+                     f"{own}: {name}={getattr(self, name):g} is given, but there is no ArcFace head; add --arcface or leave --{name} away.")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -70,6 +70,9 @@ HELP = {
         "gate": "SparkNet's gates at inference: soft (the paper's) or hard (0 or 1).",
         "gate_penalty": "SparkNet: weight in the loss of the mean probability that a gate is open.",
         "lookahead_stages": "With --padding=mixed: stages, 1 to 4, that are symmetric with the stem; the rest is causal.",
+        "arcface": "Cosine scores, trained with an angular margin, instead of a linear classifier; kws_tf.enroll adds classes to it.",
+        "arcface_margin": "ArcFace: radians that the loss adds to the angle of the right class.",
+        "arcface_scale": "ArcFace: score of a cosine of 1.",
     },
     "train": {
         "batch_size": "Clips per step.",

@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from kws_tf.errors import ConfigError
 from kws_tf.layers import FrequencyDepthwiseConv, SubSpectralNormalization, TemporalPadding
+from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds, torch_uniform
 from kws_tf.models.layer_shapes import follow
 from kws_tf.models.time_padding import stage_paddings
@@ -17,7 +18,7 @@ MOMENTUM, EPSILON = 0.9, 1e-5
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("tau", "ssn_groups", "padding", "dropout", "lookahead_stages")
+SETTINGS = ("tau", "ssn_groups", "padding", "dropout", "lookahead_stages", *ARCFACE_SETTINGS)
 
 
 def widths(tau):
@@ -189,6 +190,7 @@ class BCResNet(keras.Model):
         dropout: channel dropout of the blocks, default 0.1.
         seed: of initial weights and dropout; None leaves them to Keras.
         lookahead_stages: with padding "mixed", the stages that are symmetric, and the stem with them; the rest is causal.
+        cosine_scale: 0 for a linear classifier, else the scale of a CosineClassifier (ArcFace), default 0.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -205,7 +207,7 @@ class BCResNet(keras.Model):
     """
 
     def __init__(self, n_classes, n_features, tau=1.0, ssn_rule="auto", padding="causal", dropout=0.1, seed=None,
-                 lookahead_stages=0, **kwargs):
+                 lookahead_stages=0, cosine_scale=0.0, **kwargs):
         super().__init__(**kwargs)
         self.n_classes = n_classes
         self.n_features = n_features
@@ -215,6 +217,7 @@ class BCResNet(keras.Model):
         self.dropout_rate = dropout
         self.seed = seed
         self.lookahead_stages = lookahead_stages
+        self.cosine_scale = cosine_scale
         self.ssn_groups = resolve_ssn_groups(ssn_rule, n_features)
 
         seeds = endless_seeds(seed)
@@ -239,8 +242,7 @@ class BCResNet(keras.Model):
         self.head_pointwise = _pointwise(in_channels, head, next(seeds), "head_pointwise")
         self.head_norm = _batch_norm("head_norm")
         self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
-        self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(head, next(seeds)),
-                                       bias_initializer=torch_uniform(head, next(seeds)), name="classifier")
+        self.classifier = make_classifier(n_classes, torch_uniform(head, next(seeds)), torch_uniform(head, next(seeds)), cosine_scale)
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -289,10 +291,11 @@ class BCResNet(keras.Model):
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "tau": self.tau,
                 "ssn_rule": self.ssn_rule, "padding": self.padding, "dropout": self.dropout_rate, "seed": self.seed,
-                "lookahead_stages": self.lookahead_stages}
+                "lookahead_stages": self.lookahead_stages, "cosine_scale": self.cosine_scale}
 
 
 def build(model, features, n_classes, seed=None):
     """The BCResNet that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return BCResNet(n_classes, features.n_features, tau=model.tau, ssn_rule=model.ssn_groups, padding=model.padding,
-                    dropout=model.dropout, seed=seed, lookahead_stages=model.lookahead_stages, name="bc_resnet")
+                    dropout=model.dropout, seed=seed, lookahead_stages=model.lookahead_stages,
+                    cosine_scale=classifier_scale(model), name="bc_resnet")

@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from kws_tf.errors import ConfigError
 from kws_tf.layers import TemporalPadding
+from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds
 from kws_tf.models.layer_shapes import follow
 from kws_tf.models.time_padding import stage_paddings
@@ -17,7 +18,7 @@ MOMENTUM, EPSILON = 0.9, 1e-3
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("channels", "padding", "lookahead_stages")
+SETTINGS = ("channels", "padding", "lookahead_stages", *ARCFACE_SETTINGS)
 
 
 def _glorot(seed):
@@ -106,6 +107,7 @@ class DSCNN(keras.Model):
         padding: "causal", "symmetric" (the reference's) or "mixed" over time, default "causal".
         seed: of initial weights and dropout; None leaves them to Keras.
         lookahead_stages: with padding "mixed", the blocks that are symmetric, and the first convolution with them; the rest is causal.
+        cosine_scale: 0 for a linear classifier, else the scale of a CosineClassifier (ArcFace), default 0.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -121,7 +123,8 @@ class DSCNN(keras.Model):
         >>> model.build((None, 49, 10, 1)); model.count_params()         # 24908, of which 23756 are trained
     """
 
-    def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", seed=None, lookahead_stages=0, **kwargs):
+    def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", seed=None, lookahead_stages=0,
+                 cosine_scale=0.0, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise ConfigError(f"DSCNN: channels must be a whole number, at least 1; received {channels!r}. Set --channels.")
@@ -134,6 +137,7 @@ class DSCNN(keras.Model):
         self.padding = padding
         self.seed = seed
         self.lookahead_stages = lookahead_stages
+        self.cosine_scale = cosine_scale
 
         seeds = endless_seeds(seed)
         first_padding, *paddings, _ = stage_paddings(padding, lookahead_stages, N_BLOCKS)
@@ -145,7 +149,7 @@ class DSCNN(keras.Model):
         self.blocks = [DepthwiseSeparableBlock(channels, paddings[index], next(seeds), name=f"block{index}") for index in range(N_BLOCKS)]
         self.last_dropout = layers.Dropout(LAST_DROPOUT, seed=next(seeds), name="last_dropout")
         self.mean = layers.GlobalAveragePooling2D(data_format=LAYOUT, name="mean")
-        self.classifier = layers.Dense(n_classes, kernel_initializer=_glorot(next(seeds)), name="classifier")
+        self.classifier = make_classifier(n_classes, _glorot(next(seeds)), cosine_scale=cosine_scale)
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -193,10 +197,11 @@ class DSCNN(keras.Model):
 
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "channels": self.channels,
-                "padding": self.padding, "seed": self.seed, "lookahead_stages": self.lookahead_stages}
+                "padding": self.padding, "seed": self.seed, "lookahead_stages": self.lookahead_stages,
+                "cosine_scale": self.cosine_scale}
 
 
 def build(model, features, n_classes, seed=None):
     """The DSCNN that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return DSCNN(n_classes, features.n_features, channels=model.channels or DEFAULT_CHANNELS, padding=model.padding, seed=seed,
-                 lookahead_stages=model.lookahead_stages, name="ds_cnn")
+                 lookahead_stages=model.lookahead_stages, cosine_scale=classifier_scale(model), name="ds_cnn")

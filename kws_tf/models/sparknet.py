@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from kws_tf.errors import ConfigError
 from kws_tf.layers import SparseBinarization, TemporalPadding
+from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds, torch_uniform
 from kws_tf.models.layer_shapes import follow
 from kws_tf.models.time_padding import stage_paddings
@@ -16,7 +17,7 @@ MOMENTUM, BLOCK_EPSILON, GATE_EPSILON = 0.9, 1e-3, 1e-5
 LAYOUT = "channels_last"
 
 # Fields of ModelConfig that this network uses.
-SETTINGS = ("channels", "padding", "gate", "gate_penalty", "lookahead_stages")
+SETTINGS = ("channels", "padding", "gate", "gate_penalty", "lookahead_stages", *ARCFACE_SETTINGS)
 
 
 def _pointwise(channels, seed, name):
@@ -121,6 +122,7 @@ class SparkNet(keras.Model):
         gate_penalty: weight of the mean probability that a gate is open, default 0.01.
         seed: of initial weights and gate noise; None leaves them to Keras.
         lookahead_stages: with padding "mixed", the blocks that are symmetric; the rest is causal.
+        cosine_scale: 0 for a linear classifier, else the scale of a CosineClassifier (ArcFace), default 0.
 
     Input shape:
         [batch, time, frequency, 1]
@@ -137,7 +139,7 @@ class SparkNet(keras.Model):
     """
 
     def __init__(self, n_classes, n_features, channels=DEFAULT_CHANNELS, padding="causal", gate="soft", gate_penalty=0.01, seed=None,
-                 lookahead_stages=0, **kwargs):
+                 lookahead_stages=0, cosine_scale=0.0, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(channels, int) or isinstance(channels, bool) or channels < 1:
             raise ConfigError(f"SparkNet: channels must be a whole number, at least 1; received {channels!r}. Set --channels.")
@@ -149,6 +151,7 @@ class SparkNet(keras.Model):
         self.gate_penalty = gate_penalty
         self.seed = seed
         self.lookahead_stages = lookahead_stages
+        self.cosine_scale = cosine_scale
 
         seeds = endless_seeds(seed)
         self.blocks = []
@@ -162,8 +165,8 @@ class SparkNet(keras.Model):
                                        bias_initializer=torch_uniform(channels, next(seeds)), data_format=LAYOUT, name="gate_conv")
         self.gate_norm = _batch_norm(GATE_EPSILON, "gate_norm")
         self.gates = SparseBinarization(gate, penalty=gate_penalty, seed=next(seeds), name="gates")
-        self.classifier = layers.Dense(n_classes, kernel_initializer=torch_uniform(N_GATES, next(seeds)),
-                                       bias_initializer=torch_uniform(N_GATES, next(seeds)), name="classifier")
+        self.classifier = make_classifier(n_classes, torch_uniform(N_GATES, next(seeds)), torch_uniform(N_GATES, next(seeds)),
+                                          cosine_scale)
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -215,11 +218,11 @@ class SparkNet(keras.Model):
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "n_features": self.n_features, "channels": self.channels,
                 "padding": self.padding, "gate": self.gate, "gate_penalty": self.gate_penalty, "seed": self.seed,
-                "lookahead_stages": self.lookahead_stages}
+                "lookahead_stages": self.lookahead_stages, "cosine_scale": self.cosine_scale}
 
 
 def build(model, features, n_classes, seed=None):
     """The SparkNet that a ModelConfig and a FeatureConfig describe, not yet built for an input shape."""
     return SparkNet(n_classes, features.n_features, channels=model.channels or DEFAULT_CHANNELS, padding=model.padding,
                     gate=model.gate, gate_penalty=model.gate_penalty, seed=seed, lookahead_stages=model.lookahead_stages,
-                    name="sparknet")
+                    cosine_scale=classifier_scale(model), name="sparknet")

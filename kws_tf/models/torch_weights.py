@@ -36,6 +36,8 @@ def match(model, state):
 
     Args, Raises: as load().
     """
+    if not hasattr(model.classifier, "bias"):
+        raise ModelFileError("PyTorch weights of the published network have a linear classifier; build without --arcface.")
     arrays = {_bare(name): _array(value) for name, value in state.items() if not name.endswith("num_batches_tracked")}
     pairs, missing, misfits = [], [], []
     for name, variable, convert in _plan(model):

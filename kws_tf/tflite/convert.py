@@ -7,7 +7,7 @@ from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.bias_correction import correct_biases
 from kws_tf.tflite.freeze import INPUT_NAME, OUTPUT_NAME, convert_float32
 from kws_tf.tflite.integer_form import integer_form
-from kws_tf.tflite.quantise import quantise
+from kws_tf.tflite.quantise import prototype_length, quantise
 from kws_tf.tflite.ranges import choose_range, observe, with_zero
 from kws_tf.tflite.simplify import simplify
 
@@ -72,6 +72,9 @@ def quantise_calibrated(graph, calibration, input_range=None):
     low, high = with_zero(histograms[source])
     ranges[source] = (low, high) if input_range is None else (min(low, input_range[0]), max(high, input_range[1]))
     ranges[target] = tuple(1.25 * end for end in with_zero(histograms[target]))
+    length = prototype_length(graph, graph.producer(graph.outputs[0]))
+    if length is not None:
+        ranges[target] = -length, length
     quantised = quantise(graph, ranges)
     correct_biases(graph, quantised, calibration)
     return quantised

@@ -10,6 +10,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 
+# That of TFLite's float kernel for L2_NORMALIZATION.
+SMALLEST_LENGTH = 1e-6
 PADDINGS = {schema.Padding.SAME: "SAME", schema.Padding.VALID: "VALID"}
 
 
@@ -134,6 +136,7 @@ _OPERATORS = {
     "DEPTHWISE_CONV_2D": _depthwise,
     "FULLY_CONNECTED": _fully_connected,
     "GREATER": lambda node, a, b: a > b,
+    "L2_NORMALIZATION": lambda node, x: x / tf.maximum(tf.norm(x, axis=-1, keepdims=True), SMALLEST_LENGTH),
     "LOGISTIC": lambda node, x: tf.sigmoid(x),
     "MAX_POOL_2D": _pool(tf.nn.max_pool2d),
     "MAXIMUM": lambda node, a, b: tf.maximum(a, b),

@@ -7,15 +7,15 @@ from kws_tf.tflite.flatbuffer import Graph, Node, Tensor
 
 # Version of each operator in its int8 form, in tflite-runtime 2.14 and TFLite Micro.
 INT8_VERSIONS = {
-    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "GREATER": 2, "LOGISTIC": 2,
-    "MAXIMUM": 2, "MAX_POOL_2D": 2, "MEAN": 2, "MINIMUM": 2, "MUL": 2, "PAD": 2, "RELU": 2, "RESHAPE": 1, "SELECT_V2": 1, "SUB": 2,
-    "TANH": 2,
+    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "GREATER": 2,
+    "L2_NORMALIZATION": 2, "LOGISTIC": 2, "MAXIMUM": 2, "MAX_POOL_2D": 2, "MEAN": 2, "MINIMUM": 2, "MUL": 2, "PAD": 2, "RELU": 2,
+    "RESHAPE": 1, "SELECT_V2": 1, "SUB": 2, "TANH": 2,
 }
 # Axis of the output channels in the weights; None for one scale per tensor.
 WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": None}
 # Operators whose kernels do not rescale: the output, and constants beside the input, take the scale of the input.
 KEEP_SCALE = {"AVERAGE_POOL_2D", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "PAD", "RESHAPE"}
-FIXED_SCALE = {"LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
+FIXED_SCALE = {"L2_NORMALIZATION": (1 / 128, 0), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 LARGEST_BIAS = 1 << 30
 
 
@@ -44,12 +44,24 @@ def quantise(graph, ranges):
         output = converted[id(node.output)] = _output(node, converted, ranges)
         source = converted.get(id(node.inputs[0]))
         if node.operator in WEIGHTED:
-            inputs = [source, *_weights_and_bias(node, float(source.scales[0]))]
+            inputs = [source, *_weights_and_bias(node, float(source.scales[0]), prototype_length(graph, node))]
         else:
             grid = source if node.operator in KEEP_SCALE else output if node.operator == "SELECT_V2" else None
             inputs = [converted[id(tensor)] if id(tensor) in converted else _constant(tensor, grid) for tensor in node.inputs]
         nodes.append(Node(node.operator, inputs, [output], node.options, INT8_VERSIONS[node.operator]))
     return Graph(nodes, [converted[id(tensor)] for tensor in graph.inputs], [converted[id(tensor)] for tensor in graph.outputs])
+
+
+def prototype_length(graph, node):
+    """The largest length of a row of weights, for the matrix product of cosines; None for any other node.
+
+    Behind an L2_NORMALIZATION every input has length 1, so no output exceeds that length, and no row of the same length has a larger
+    element. With these ranges in the place of observed ones another row (kws_tf.enroll) changes nothing that is there.
+    """
+    before = graph.producer(node.inputs[0])
+    if node.operator != "FULLY_CONNECTED" or before is None or before.operator != "L2_NORMALIZATION":
+        return None
+    return float(np.linalg.norm(node.inputs[1].data, axis=1).max())
 
 
 def affine(low, high):
@@ -86,11 +98,11 @@ def _constant(tensor, grid):
     return Tensor(tensor.name, tensor.shape, "int8", stored, np.array([scale], np.float32), np.array([zero_point], np.int64))
 
 
-def _weights_and_bias(node, input_scale):
-    """int8 weights and int32 bias of a convolution or a matrix product."""
+def _weights_and_bias(node, input_scale, largest=None):
+    """int8 weights and int32 bias of a convolution or a matrix product; `largest`: weight to span in the place of the largest one."""
     weights, bias, axis = node.inputs[1], node.inputs[2], WEIGHTED[node.operator]
     others = tuple(i for i in range(weights.data.ndim) if i != axis)
-    scales = np.atleast_1d(np.abs(weights.data).max(axis=None if axis is None else others)) / 127.0
+    scales = np.atleast_1d(np.abs(weights.data).max(axis=None if axis is None else others) if largest is None else largest) / 127.0
     # A channel of almost no weight must not get a scale in which its bias overflows 32 bits.
     floor = np.abs(bias.data) / (LARGEST_BIAS * input_scale)
     scales = np.maximum(scales, floor.max() if axis is None else floor)

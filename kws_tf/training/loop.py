@@ -13,6 +13,7 @@ from tqdm import tqdm
 from kws_tf import atomic_file
 from kws_tf.errors import TrainingError
 from kws_tf.training import checkpoint, metrics, plots, randomness
+from kws_tf.training.arcface import ArcFaceLoss
 from kws_tf.training.monitor import Monitor
 from kws_tf.training.optimizer import CoupledSGD
 from kws_tf.training.schedule import Schedule
@@ -63,6 +64,13 @@ def split_logits(network, split, config):
     return np.concatenate(parts)
 
 
+def _loss(config):
+    smoothing = config.train.label_smoothing
+    if config.model.arcface:
+        return ArcFaceLoss(config.model.arcface_margin, config.model.arcface_scale, smoothing)
+    return keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+
+
 class Loop:
     """Trains a network in a run folder.
 
@@ -99,7 +107,7 @@ class Loop:
         self._time_left = TimeLeft(recipe.epochs)
         network.compile(
             CoupledSGD(float(recipe.lr), recipe.momentum, recipe.weight_decay),
-            keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+            _loss(config),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             # XLA makes depthwise convolutions about five times slower on CPUs.
             jit_compile="auto" if keras.backend.backend() == "jax" else False)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from kws_tf import features
-from kws_tf.config import DataConfig, RunConfig, TrainConfig
+from kws_tf.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from kws_tf.errors import ConfigError, TrainingError
 from kws_tf.layers import SparseBinarization
+from kws_tf.training.arcface import ArcFaceLoss
 from kws_tf.training.loop import Loop, split_logits
 from kws_tf.training.network import TrainingNetwork
 from kws_tf.training.randomness import reset_generators
@@ -249,3 +250,10 @@ def test_metrics_and_losses_of_the_network_enter_history_and_training_loss(tmp_p
     assert all(row["loss"] > 5 > row["val_loss"] for row in history)
     columns = next(csv.DictReader(loop.folder.history_file.read_text(encoding="utf-8").splitlines()))
     assert float(columns["sparsity"]) == history[0]["sparsity"]
+
+
+def test_an_arcface_model_trains_with_the_margin_and_others_without(tmp_path):
+    config = dataclasses.replace(CONFIG, model=ModelConfig(arcface=True, arcface_margin=0.3, arcface_scale=20.0))
+    loss = make_loop(tmp_path / "arcface", config).network.loss
+    assert isinstance(loss, ArcFaceLoss) and (loss.margin, loss.scale) == (0.3, 20.0)
+    assert isinstance(make_loop(tmp_path / "linear").network.loss, keras.losses.CategoricalCrossentropy)
