@@ -63,23 +63,18 @@ def _configuration():
 
 
 def export(trained, clips, config, folder):
-    """Exports the best weights as export/float32 and export/features (int8) of the run folder.
+    """Exports the best weights as export/<profile> of the run folder, as kws_tf.convert does.
 
     Args:
         trained: kws_tf.training.session.Trained. clips: ClipDataset. config: RunConfig. folder: RunFolder.
     """
-    import numpy as np
-
     from kws_tf import tflite
 
-    training, best = clips.splits["training"], trained.outcome.best_row
-    chosen = tflite.choose_clips(training.labels, FLAGS.calibration_clips, config.train.seed)
-    pcm = training.fit(chosen, config.clip_samples, config.data.eval_crop).astype(np.float32) / 32768
-    calibration = np.concatenate([np.asarray(trained.network.features(part)) for part in np.array_split(pcm, -(-len(pcm) // 100))])
+    best = trained.outcome.best_row
+    pcm = tflite.calibration_pcm(clips.splits["training"], config, FLAGS.calibration_clips)
     metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
     for profile in PROFILES:
-        tflite.export(trained.network.backbone, config, clips.classes, calibration, folder.export_dir / profile,
-                      profile=profile, metrics=metrics)
+        tflite.export(trained.network.backbone, config, clips.classes, pcm, folder.export_dir / profile, profile=profile, metrics=metrics)
 
 
 def score_exports(clips, config, folder):

@@ -73,13 +73,13 @@ def small_network(small_config, tone_clips):
 
 
 @pytest.fixture(scope="session")
-def exported(small_network, tmp_path_factory):
-    """Folder with the exports float32/ and features/ of the small network; not to be changed."""
+def exported(small_network, tone_clips, tmp_path_factory):
+    """Folder with the exports float32/, features/ and pi/ of the small network; not to be changed."""
     from kws_tf import tflite
 
     folder = tmp_path_factory.mktemp("export")
-    for profile in ("float32", "features"):
-        tflite.export(small_network.model, small_network.config, CLASSES, small_network.features, folder / profile, profile=profile,
+    for profile in ("float32", "features", "pi"):
+        tflite.export(small_network.model, small_network.config, CLASSES, tone_clips[0], folder / profile, profile=profile,
                       metrics={"validation_accuracy": 0.5})
     return folder
 

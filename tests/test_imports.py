@@ -27,7 +27,7 @@ ALLOWED = {
     "models": FOUNDATION | {"features", "layers"},
     "streaming": FOUNDATION | {"features", "layers", "models"},
     "training": FOUNDATION | KERAS_STACK,
-    "tflite": FOUNDATION | {"features", "front_end", "layers", "models", "streaming"},
+    "tflite": FOUNDATION | {"features", "front_end", "layers", "models", "streaming", "runtime"},
     "runtime": FOUNDATION,
     "evaluation": FOUNDATION | {"runtime", "dataset"},
     "synthesis": FOUNDATION | {"dataset", "runtime", "evaluation"},

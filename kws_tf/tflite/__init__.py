@@ -1,7 +1,7 @@
 """Trained network -> TFLite file: freezing, integer conversion, manifest, export folder. Needs TensorFlow."""
 
-from kws_tf.tflite.calibration import choose_clips
+from kws_tf.tflite.calibration import calibration_pcm, choose_clips
 from kws_tf.tflite.convert import convert_classifier
 from kws_tf.tflite.export import export
 
-__all__ = ["choose_clips", "convert_classifier", "export"]
+__all__ = ["calibration_pcm", "choose_clips", "convert_classifier", "export"]

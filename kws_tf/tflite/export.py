@@ -10,23 +10,25 @@ from kws_tf import manifest as manifests
 from kws_tf.config import to_dict
 from kws_tf.errors import ConversionError
 from kws_tf.tflite import export_folder, flatbuffer, operators
+from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.convert import convert_classifier
+from kws_tf.tflite.merge import merge
+from kws_tf.tflite.profiles import profile_of
 
 MODEL_FILE = "model.tflite"
 LABELS_FILE = "labels.txt"
-PROFILE_DTYPES = {"float32": "float32", "features": "int8"}
 
 
-def export(model, run_config, classes, calibration_features, output_dir, *, profile="features", metrics=None, data_licence=""):
-    """Converts a network with features as input and writes its export folder.
+def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="features", metrics=None, data_licence=""):
+    """Converts a trained network for clips and writes its export folder.
 
     Args:
         model: built keras.Model, features [batch, time, frequency, 1] -> logits [batch, classes].
         run_config: RunConfig of the training run.
         classes: names in the order of the logits.
-        calibration_features: float32 [clips, time, frequency, 1] of training clips, see choose_clips; None is enough for float32.
+        calibration_pcm: int16 [clips, clip_samples] of training clips, see choose_clips; None is enough for float32.
         output_dir: the folder; absent, empty, or an earlier export.
-        profile: "features" (int8) or "float32".
+        profile: a name of profiles.PROFILES.
         metrics: figures to store in the manifest, name -> JSON value.
         data_licence: licence note of the training data.
 
@@ -38,25 +40,53 @@ def export(model, run_config, classes, calibration_features, output_dir, *, prof
             Nothing is written then.
 
     Example:
-        >>> export(backbone, config, classes, features[choose_clips(labels, 200, seed=1)], "runs/pi/export/features")
+        >>> export(backbone, config, classes, pcm[choose_clips(labels, 200, seed=1)], "runs/pi/export/pi", profile="pi")
     """
-    if profile not in PROFILE_DTYPES:
-        raise ConversionError(f"profile must be one of {', '.join(PROFILE_DTYPES)}; received {profile!r}. Set --profile.")
+    profile = profile_of(profile)
     export_folder.check(output_dir, MODEL_FILE)
-    features = run_config.features
-    shape = (features.n_frames(run_config.clip_samples), features.n_features, 1)
+    content = convert_clip(model, run_config, classes, calibration_pcm, profile)
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
+                        metrics=metrics, data_licence=data_licence)
+    return finish(output_dir, content, manifest)
+
+
+def convert_clip(model, run_config, classes, calibration_pcm, profile):
+    """The bytes of the file that scores one clip.
+
+    Args:
+        model, run_config, classes, calibration_pcm: see export. profile: Profile.
+
+    Returns:
+        bytes.
+
+    Raises:
+        ConversionError: see export.
+    """
+    features, n_samples = run_config.features, run_config.clip_samples
+    shape = (features.n_frames(n_samples), features.n_features, 1)
     n_outputs = model.compute_output_shape((1, *shape))[-1]
     if n_outputs != len(classes):
         raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
-    content = convert_classifier(model, calibration_features, PROFILE_DTYPES[profile], input_shape=shape,
-                                 input_range=silence_range(features))
-    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    manifest = describe(content, run_config, classes, profile=profile, input_kind="features", parameters=parameters,
-                        metrics=metrics, data_licence=data_licence)
+    calibration = None if profile.dtype == "float32" else calibration_features(features, calibration_pcm, profile.input_kind)
+    classifier = convert_classifier(model, calibration, profile.dtype, input_shape=shape, input_range=silence_range(features))
+    return classifier if profile.input_kind == "features" else flatbuffer.write(merge(features, n_samples, classifier))
+
+
+def finish(output_dir, content, manifest):
+    """The last steps of every export: writes the folder.
+
+    Args:
+        output_dir: see export. content: bytes of the model file. manifest: its Manifest.
+
+    Returns:
+        Path of the model file.
+    """
     write(output_dir, content, manifest)
-    logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", pathlib.Path(output_dir) / MODEL_FILE, len(content),
-                 sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, parameters)
-    return pathlib.Path(output_dir) / MODEL_FILE
+    path = pathlib.Path(output_dir) / manifest.model_file
+    logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", path, len(content),
+                 sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, manifest.parameters)
+    return path
 
 
 def silence_range(features):

@@ -12,21 +12,26 @@ from kws_tf.tflite import operators
 from kws_tf.tflite.export import silence_range
 
 
-def test_the_folder_and_its_manifest(exported, small_network):
-    for profile, dtype in (("float32", "float32"), ("features", "int8")):
-        folder = exported / profile
-        assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", "manifest.json", "model.tflite"]
-        content, manifest = (folder / "model.tflite").read_bytes(), manifests.read(folder)
-        assert (folder / "labels.txt").read_text() == "high\nlow\nmiddle\n" and manifest.labels == ("high", "low", "middle")
-        assert (manifest.model_id, manifest.model_bytes) == (manifests.model_id(content), len(content))
-        assert (manifest.kind, manifest.profile, manifest.input_kind, manifest.crop) == ("clip", profile, "features", "energy")
-        assert (manifest.sample_rate, manifest.clip_samples, manifest.features) == (16000, 8000, small_network.config.features)
-        (source,), (target,) = manifest.inputs, manifest.outputs
-        assert (source.name, source.shape, source.dtype) == ("features", (1, 48, 20, 1), dtype)
-        assert (target.name, target.shape, target.dtype, target.scale > 0) == ("logits", (1, 3), dtype, dtype == "int8")
-        assert manifest.operators == operators.count(content) and manifest.macs == sum(entry.macs for entry in manifest.operators)
-        assert manifest.parameters == sum(math.prod(weight.shape) for weight in small_network.model.trainable_weights)
-        assert from_dict(RunConfig, manifest.run) == small_network.config and manifest.metrics == {"validation_accuracy": 0.5}
+@pytest.mark.parametrize(("profile", "source", "dtype"), [
+    ("float32", ("features", (1, 48, 20, 1), "float32"), "float32"),
+    ("features", ("features", (1, 48, 20, 1), "int8"), "int8"),
+    ("pi", ("pcm", (1, 8000), "int16"), "int8"),
+])
+def test_the_folder_and_its_manifest(exported, small_network, profile, source, dtype):
+    folder = exported / profile
+    assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", "manifest.json", "model.tflite"]
+    content, manifest = (folder / "model.tflite").read_bytes(), manifests.read(folder)
+    assert (folder / "labels.txt").read_text() == "high\nlow\nmiddle\n" and manifest.labels == ("high", "low", "middle")
+    assert (manifest.model_id, manifest.model_bytes) == (manifests.model_id(content), len(content))
+    assert (manifest.kind, manifest.profile, manifest.input_kind, manifest.crop) == (
+        "clip", profile, "pcm" if source[0] == "pcm" else "features", "energy")
+    assert (manifest.sample_rate, manifest.clip_samples, manifest.features) == (16000, 8000, small_network.config.features)
+    (found,), (target,) = manifest.inputs, manifest.outputs
+    assert (found.name, found.shape, found.dtype) == source
+    assert (target.name, target.shape, target.dtype, target.scale > 0) == ("logits", (1, 3), dtype, dtype == "int8")
+    assert manifest.operators == operators.count(content) and manifest.macs == sum(entry.macs for entry in manifest.operators)
+    assert manifest.parameters == sum(math.prod(weight.shape) for weight in small_network.model.trainable_weights)
+    assert from_dict(RunConfig, manifest.run) == small_network.config and manifest.metrics == {"validation_accuracy": 0.5}
 
 
 def test_same_network_same_bytes(exported, small_network, tmp_path):
@@ -35,13 +40,14 @@ def test_same_network_same_bytes(exported, small_network, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"profile": "mp3"}, "profile must be one of float32, features; received 'mp3'. Set --profile"),
+    ({"profile": "mp3"}, "profile must be one of pi, tflm, features, float32; received 'mp3'. Set --profile"),
     ({"classes": ("a", "b")}, "the network has 3 outputs, but there are 2 classes"),
-    ({"profile": "features", "calibration_features": None}, "calibration: expected finite"),
+    ({"profile": "features", "calibration_pcm": None}, r"calibration: expected int16 PCM \[clips, samples\]"),
+    ({"profile": "pi", "calibration_pcm": np.zeros((0, 8000), np.int16)}, "at least one clip"),
 ])
-def test_a_failed_export_leaves_nothing(small_network, tmp_path, changes, message):
+def test_a_failed_export_leaves_nothing(small_network, tone_clips, tmp_path, changes, message):
     values = {"model": small_network.model, "run_config": small_network.config, "classes": small_network.classes,
-              "calibration_features": small_network.features, "output_dir": tmp_path / "export", "profile": "float32", **changes}
+              "calibration_pcm": tone_clips[0], "output_dir": tmp_path / "export", "profile": "float32", **changes}
     with pytest.raises(ConversionError, match=message):
         tflite.export(**values)
     assert list(tmp_path.iterdir()) == []

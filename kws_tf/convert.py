@@ -1,0 +1,80 @@
+"""Converts the best weights of a training run to one TFLite file, with its manifest, labels and a report.
+
+    python -m kws_tf.convert --run_dir runs/NAME --profile pi
+    python -m kws_tf.convert --run_dir runs/NAME --profile tflm --output firmware/model
+
+Profiles:
+    pi        int16 PCM of one clip -> int8 logits: front end and network in one integer graph, for tflite-runtime 2.14 and LiteRT.
+    tflm      the same bytes for TFLite Micro. The graph of both keeps to the operators and forms that all three runtimes compute
+              alike; this profile also refuses what TFLite Micro lacks and files that do not fit a microcontroller.
+    features  int8 features -> int8 logits, for hosts with a front end of their own.
+    float32   float32 features -> float32 logits: the reference, and the quicker one on boards without int8 instructions.
+
+Integer profiles are calibrated with training clips, drawn by the seed of the run, through the very front end that will feed them.
+Every file passes the lint of its profile before anything is written; a failure leaves the output as it was.
+"""
+
+import dataclasses
+import os
+import pathlib
+
+from absl import flags
+
+from kws_tf.errors import ConfigError
+from kws_tf.flags import HELP, run
+
+FLAGS = flags.FLAGS
+PROFILES = ("pi", "tflm", "features", "float32")
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this program."""
+    place = {"flag_values": flag_values, "module_name": "convert"}
+    flags.DEFINE_string("run_dir", "", "Run folder of the training: its config.json, labels.txt and best.weights.h5 are used.", **place)
+    flags.DEFINE_enum("profile", "pi", PROFILES, "What to make, see above.", **place)
+    flags.DEFINE_string("output", "", "Export folder to make or replace; empty for <run_dir>/export/<profile>.", **place)
+    flags.DEFINE_string("data_root", "", "Data set whose training clips calibrate; empty for that of the run.", **place)
+    flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
+    flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
+    flags.DEFINE_string("data_licence", "", "Licence note of the training data, for the manifest.", **place)
+
+
+def training_clips(config, classes, n_clips):
+    """The training clips that calibrate a run: int16 [clips, clip_samples].
+
+    Args:
+        config: RunConfig; its data part says where the clips are. classes: names in the order of the logits. n_clips: how many.
+    """
+    from kws_tf import dataset, tflite
+
+    loaded = dataset.load(config.data, config.features.sample_rate, splits=("training",), classes=classes)
+    return tflite.calibration_pcm(loaded.splits["training"], config, n_clips)
+
+
+def with_data(config, data_root="", cache_dir=""):
+    """The configuration with another place of the data, where one is given."""
+    changes = {name: value for name, value in (("data_root", data_root), ("cache_dir", cache_dir)) if value}
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, **changes))
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    if not FLAGS.run_dir:
+        raise ConfigError("--run_dir is missing: the folder that training made.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / FLAGS.profile
+    # Keras and TensorFlow take seconds to import: only when the flags are known to be good.
+    from kws_tf import tflite
+    from kws_tf.training import trained_run
+
+    trained = trained_run.load(FLAGS.run_dir)
+    config = with_data(trained.config, FLAGS.data_root, FLAGS.cache_dir)
+    clips = None if FLAGS.profile == "float32" else training_clips(config, trained.classes, FLAGS.calibration_clips)
+    path = tflite.export(trained.backbone, config, trained.classes, clips, output, profile=FLAGS.profile, metrics=trained.metrics,
+                         data_licence=FLAGS.data_licence)
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    run(main, define)
