@@ -109,7 +109,8 @@ CONTRADICTIONS = [
     (lambda m: {"features": FeatureConfig(n_mels=20, hop_samples=320)}, "8000 samples give features of shape"),
     (lambda m: {"features": FeatureConfig(n_mels=20, low_hz=1.0, high_hz=20.0)}, "bands between 1 and 20 Hz"),
     (lambda m: {"input_kind": "pcm"}, "a PCM input must be int16 with 8000 elements"),
-    (lambda m: {"kind": "streaming", "streaming": Streaming(1, 160, "internal", 0, 0.0, 48, ())}, "a streaming model; clips are scored by a clip model"),
+    (lambda m: {"kind": "streaming", "streaming": Streaming(1, 160, "internal", 0, 0.0, 48, ())},
+     "a streaming model; clips are scored by a clip model"),
 ]
 
 
