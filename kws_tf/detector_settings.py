@@ -16,7 +16,7 @@ def default_keywords(labels):
 
 @dataclasses.dataclass(frozen=True)
 class DetectorSettings:
-    """How the detector decides; see kws_tf.runtime.Detector for the algorithm. Counts are scores of the stream, one per hop.
+    """How the detector decides; see kws_tf.runtime.Detector for the algorithm. Counts are scores of the stream.
 
     Args:
         threshold: an event starts when a keyword's mean score byte reaches it; 1 to 255, where 255 is probability 1.
@@ -44,17 +44,18 @@ class DetectorSettings:
                 raise ConfigError(f"detector: {name} must be a whole number from {low} to {high}; received {value!r}.")
 
     @classmethod
-    def of_probability(cls, threshold, hop_seconds, *, window_seconds=0.1, refractory_seconds=1.0, warmup_seconds=0.0, release_ratio=0.75):
+    def of_probability(cls, threshold, score_seconds, *, window_seconds=0.1, refractory_seconds=1.0, warmup_seconds=0.0,
+                       release_ratio=0.75):
         """The settings nearest to values in seconds and probabilities.
 
         Args:
             threshold: probability, 0 to 1. release_ratio: release as a share of it.
-            hop_seconds: time between two scores.
+            score_seconds: time between two scores.
             window_seconds, refractory_seconds, warmup_seconds: lengths of time.
         """
         level = min(HIGHEST_SCORE, max(1, round(threshold * HIGHEST_SCORE)))
-        return cls(level, release_for(level, release_ratio), max(1, round(window_seconds / hop_seconds)),
-                   round(refractory_seconds / hop_seconds), round(warmup_seconds / hop_seconds))
+        return cls(level, release_for(level, release_ratio), max(1, round(window_seconds / score_seconds)),
+                   round(refractory_seconds / score_seconds), round(warmup_seconds / score_seconds))
 
 
 def release_for(threshold, ratio=0.75):

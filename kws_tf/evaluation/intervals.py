@@ -5,6 +5,7 @@ import math
 from kws_tf.errors import ConfigError
 
 Z_95 = 1.959963984540054
+CONFIDENCE = 0.95
 
 
 def wilson_interval(successes, trials, z=Z_95):
@@ -36,3 +37,40 @@ def wilson_interval(successes, trials, z=Z_95):
     centre = (share + z * z / (2 * trials)) / stretch
     half = z / stretch * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def poisson_upper_bound(events, confidence=CONFIDENCE):
+    """The largest mean number of events that explains seeing so few: one-sided exact bound of a Poisson mean.
+
+        bound = chi2.ppf(confidence, 2 * (events + 1)) / 2          0 events: 3.00, 1: 4.74, 2: 6.30, 3: 7.75
+
+    Divided by the hours that were listened to, it bounds the rate of false accepts. F. Garwood: "Fiducial limits for the Poisson
+    distribution", Biometrika 28, 1936.
+
+    Args:
+        events: count, at least 0.
+        confidence: probability that the bound holds.
+
+    Raises:
+        ConfigError: a count that cannot be.
+
+    Example:
+        >>> poisson_upper_bound(0)
+        2.9957...
+    """
+    from scipy.stats import chi2
+
+    if events < 0:
+        raise ConfigError(f"poisson_upper_bound: expected a count of at least 0; received {events}.")
+    return float(chi2.ppf(confidence, 2 * (events + 1)) / 2)
+
+
+def hours_to_show(rate_per_hour, events=0, confidence=CONFIDENCE):
+    """Hours of audio that must pass with at most so many events before the bound falls to a rate.
+
+    Raises:
+        ConfigError: a rate that is not positive.
+    """
+    if not rate_per_hour > 0:
+        raise ConfigError(f"hours_to_show: the rate must be positive; received {rate_per_hour!r}.")
+    return poisson_upper_bound(events, confidence) / rate_per_hour

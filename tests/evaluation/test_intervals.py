@@ -3,7 +3,7 @@ import math
 import pytest
 
 from kws_tf.errors import ConfigError
-from kws_tf.evaluation.intervals import wilson_interval
+from kws_tf.evaluation.intervals import hours_to_show, poisson_upper_bound, wilson_interval
 
 
 @pytest.mark.parametrize("successes, trials, low, high", [
@@ -28,3 +28,18 @@ def test_solves_its_defining_equation():
 def test_refuses_counts_that_cannot_be(successes, trials):
     with pytest.raises(ConfigError, match=f"received {successes} of {trials}"):
         wilson_interval(successes, trials)
+
+
+def test_poisson_bound_by_the_literature_and_by_its_definition():
+    for events, bound in ((0, 2.996), (1, 4.744), (2, 6.296), (3, 7.754), (10, 16.962)):
+        found = poisson_upper_bound(events)
+        assert found == pytest.approx(bound, abs=5e-4)
+        assert sum(math.exp(-found) * found ** k / math.factorial(k) for k in range(events + 1)) == pytest.approx(0.05)
+    assert hours_to_show(0.5) == pytest.approx(5.991, abs=1e-3) and hours_to_show(0.5, 1) == pytest.approx(9.488, abs=1e-3)
+
+
+def test_poisson_refusals():
+    with pytest.raises(ConfigError, match="count of at least 0; received -1"):
+        poisson_upper_bound(-1)
+    with pytest.raises(ConfigError, match="rate must be positive; received 0"):
+        hours_to_show(0)

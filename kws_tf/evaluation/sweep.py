@@ -1,0 +1,93 @@
+"""Threshold sweeps over scores in memory: the DET curve, and recall at few false accepts."""
+
+import dataclasses
+
+import numpy as np
+
+from kws_tf.detector_settings import HIGHEST_SCORE, release_for
+from kws_tf.evaluation.detection import match
+from kws_tf.runtime.detector import find_events
+
+AREA_LIMIT_PER_HOUR = 2.0
+
+
+class Sweep:
+    """Counts hits and false accepts of any settings on recordings that were scored once.
+
+    Args:
+        labels: of the model. keywords: that it looks for.
+        negative_tracks: Tracks without a keyword; every event in them is a false accept.
+        positive_tracks: Tracks with words. words: list of Words of each.
+        count_positive: whether events beside the words of the positive tracks count as false accepts too, and their hours as hours.
+
+    Example:
+        >>> Sweep(labels, keywords, ambient, spoken, words).point(settings)["misses"]
+        3
+    """
+
+    def __init__(self, labels, keywords, negative_tracks=(), positive_tracks=(), words=(), count_positive=False):
+        self.labels, self.keywords = tuple(labels), tuple(keywords)
+        self._negative, self._positive, self._words = list(negative_tracks), list(positive_tracks), list(words)
+        self._count_positive = count_positive
+        self.n_words = sum(len(own) for own in self._words)
+        self.hours = sum(track.hours for track in self._negative) + (sum(track.hours for track in self._positive) if count_positive else 0)
+        self._means = {}
+
+    def _tracks(self, settings):
+        """[(track, means, words or None)] for the window of the settings; the means are kept for other thresholds."""
+        key = settings.window_scores, settings.warmup_scores
+        if key not in self._means:
+            # One window at a time: the means of hours of audio are as large as the scores.
+            self._means = {key: [(track, track.means(self.labels, self.keywords, settings), words) for track, words in
+                                 [*((track, None) for track in self._negative), *zip(self._positive, self._words, strict=True)]]}
+        return self._means[key]
+
+    def point(self, settings):
+        """What one setting gives.
+
+        Returns:
+            dict: threshold, hits, misses, repeats, false_accepts.
+        """
+        counts = {"hits": 0, "repeats": 0, "false_accepts": 0}
+        for track, means, words in self._tracks(settings):
+            events = find_events(means, track.end_samples, self.keywords, settings)
+            if words is None:
+                counts["false_accepts"] += len(events)
+                continue
+            found = match(events, words, track.sample_rate)
+            counts["hits"] += len(found.hits)
+            counts["repeats"] += len(found.repeats)
+            counts["false_accepts"] += len(found.false_accepts) if self._count_positive else 0
+        return {"threshold": settings.threshold, **counts, "misses": self.n_words - counts["hits"]}
+
+    def curve(self, settings, thresholds=range(1, HIGHEST_SCORE + 1)):
+        """`point` for many thresholds; the release keeps its ratio to the threshold.
+
+        Returns:
+            list of dicts, by rising threshold.
+        """
+        ratio = settings.release / settings.threshold
+        return [self.point(dataclasses.replace(settings, threshold=threshold, release=min(threshold, release_for(threshold, ratio))))
+                for threshold in thresholds]
+
+
+def recall_area(points, n_words, hours, limit_per_hour=AREA_LIMIT_PER_HOUR):
+    """Area under recall for 0 to limit_per_hour false accepts per hour, as a share of the largest possible: 0 to 1.
+
+        area = 1/limit * integral from 0 to limit of recall(f) df,   recall(f) = best recall of a setting with at most f per hour
+
+    A setting with n false accepts counts for all rates from n / hours on, so the integral is a sum of rectangles, without interpolation.
+
+    Args:
+        points: dicts with hits and false_accepts, such as of Sweep.curve.
+        n_words: words to find. hours: of audio that the false accepts were counted in.
+
+    Returns:
+        float; 0 if no setting stays below the limit.
+    """
+    rates = np.array([point["false_accepts"] for point in points]) / hours
+    recalls = np.array([point["hits"] for point in points]) / n_words
+    order = np.argsort(rates, kind="stable")
+    rates, best = rates[order], np.maximum.accumulate(recalls[order])
+    widths = np.diff(np.minimum(np.append(rates, limit_per_hour), limit_per_hour))
+    return float(np.sum(widths * best) / limit_per_hour)
