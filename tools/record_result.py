@@ -1,0 +1,151 @@
+"""Scores one training run on its testing split and keeps the figures as a small JSON file, the source of docs/models.md.
+
+    python tools/record_result.py --run_dir runs/NAME --data_root DIR
+
+The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
+features to float32 logits, and the integer file from PCM to int8 logits. Nothing is written into the run folder. A record holds the
+whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals; it names no folder of the
+machine it was made on.
+"""
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import sys
+import tempfile
+
+from absl import flags, logging
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from kws_tf import atomic_file  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, RunConfig, to_dict  # noqa: E402
+from kws_tf.errors import ConfigError, TrainingError  # noqa: E402
+from kws_tf.flags import HELP, run  # noqa: E402
+
+FLAGS = flags.FLAGS
+RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"
+SCHEMA = 1
+# Name in the record -> profile of the export.
+FILES = {"float32": "float32", "integer": "pi"}
+KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "record"}
+    flags.DEFINE_string("run_dir", "", "Run folder of the training.", **place)
+    flags.DEFINE_string("data_root", "", "Data set of the run, if it is not where it was in training.", **place)
+    flags.DEFINE_string("name", "", "Name of the record; empty for that of the run folder.", **place)
+    flags.DEFINE_string("output_dir", str(RESULTS), "Folder of the records.", **place)
+    flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
+    flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
+    flags.DEFINE_integer("workers", 0, "Interpreters that score side by side; 0 for one per processor.", lower_bound=0, **place)
+
+
+def command(config):
+    """The command that repeats a training: every setting that is not the default, with folders by their names.
+
+    Args:
+        config: RunConfig.
+    """
+    given = []
+    for part in dataclasses.fields(RunConfig):
+        values, default = getattr(config, part.name), part.default
+        if part.name == "features":
+            preset = min(FEATURE_PRESETS, key=lambda name: len(_changes(values, FEATURE_PRESETS[name])))
+            default = FEATURE_PRESETS[preset]
+            given += [f"--features={preset}"] if preset != "bc_resnet" else []
+        given += [_flag(name, value) for name, value in _changes(values, default) if name != "cache_dir"]
+    return " ".join(["python -m kws_tf.train", *given])
+
+
+def _changes(values, default):
+    return [(field.name, getattr(values, field.name)) for field in dataclasses.fields(values)
+            if getattr(values, field.name) != getattr(default, field.name)]
+
+
+def _flag(name, value):
+    if name in ("data_root", "noise_dir", "index"):
+        return f"--{name}={pathlib.Path(value).name.upper()}"
+    if isinstance(value, bool):
+        return f"--{name}" if value else f"--no{name}"
+    return f"--{name}={','.join(f'{number:g}' for number in value) if isinstance(value, tuple) else value}"
+
+
+def without_folders(config):
+    """A RunConfig as JSON, with the names of folders in the place of their paths."""
+    values = to_dict(config)
+    values["data"].update(data_root=pathlib.Path(config.data.data_root).name, cache_dir="", index=pathlib.Path(config.data.index).name)
+    values["augment"]["noise_dir"] = pathlib.Path(config.augment.noise_dir).name
+    return values
+
+
+def score_files(trained, config, calibration_clips, workers=None):
+    """Converts and scores the files of FILES.
+
+    Args:
+        trained: training.trained_run.TrainedRun. config: RunConfig whose data part says where the clips are now.
+        calibration_clips: training clips. workers: interpreters side by side, None for one per processor.
+
+    Returns:
+        {name: dict of KEPT and bytes, macs, operators, interpreter}.
+    """
+    from kws_tf import dataset, evaluation, tflite
+    from kws_tf.runtime import model_file
+    from kws_tf.runtime.interpreter import import_interpreter
+
+    loaded = dataset.load(config.data, config.features.sample_rate, splits=("training",), classes=trained.classes)
+    pcm = tflite.calibration_pcm(loaded.splits["training"], config, calibration_clips)
+    found = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, profile in FILES.items():
+            path = tflite.export(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), profile=profile)
+            report = evaluation.evaluate_model(path, config.data, "testing", workers=workers)
+            manifest, _ = model_file.read(path)
+            found[name] = {**{key: report[key] for key in KEPT}, "bytes": manifest.model_bytes, "macs": manifest.macs,
+                           "operators": sum(operator.count for operator in manifest.operators),
+                           "interpreter": import_interpreter()[0]}
+            logging.info("%s: %d of %d clips, %d bytes.", name, report["correct"], report["clips"], manifest.model_bytes)
+    return found
+
+
+def record(name, trained, files):
+    """The record of one run as JSON values."""
+    config = trained.config
+    return {"schema": SCHEMA, "name": name, "dataset": pathlib.Path(config.data.data_root).name, "split": "testing",
+            "classes": len(trained.classes), "epochs": config.train.epochs, "seed": config.train.seed,
+            "parameters": sum(math.prod(weight.shape) for weight in trained.backbone.trainable_weights),
+            "validation": trained.metrics, "command": command(config), "files": files, "config": without_folders(config)}
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    if not FLAGS.run_dir:
+        raise ConfigError("--run_dir is missing: the folder that training made.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kws_tf.training import trained_run
+
+    trained = trained_run.load(FLAGS.run_dir)
+    places = {name: getattr(FLAGS, name) for name in ("data_root", "cache_dir") if getattr(FLAGS, name)}
+    config = dataclasses.replace(trained.config, data=dataclasses.replace(trained.config.data, **places))
+    if not pathlib.Path(config.data.data_root, "testing").is_dir():
+        raise TrainingError(f"{config.data.data_root}: no testing split, and validation has picked the weights: there is nothing to "
+                            "report. Set --data_root.")
+    name = FLAGS.name or pathlib.Path(FLAGS.run_dir).resolve().name
+    values = record(name, trained, score_files(trained, config, FLAGS.calibration_clips, FLAGS.workers or None))
+    output = pathlib.Path(FLAGS.output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{name}.json"
+    atomic_file.write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    for kind, figures in values["files"].items():
+        low, high = figures["accuracy_interval"]
+        print(f"{name} {kind}: {100 * figures['accuracy']:.2f} % ({100 * low:.2f} to {100 * high:.2f}), {figures['bytes']} bytes")
+    print(f"written: {path}")
+
+
+if __name__ == "__main__":
+    run(main, define)
