@@ -19,6 +19,11 @@ from kws_tf.errors import ConfigError, KwsError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
+# Some sound like a command on purpose: yet and chess, low and note, stock and top, goat and coat.
+OTHER_WORDS = tuple("""
+    yet chess guess low note snow stock top spot goat toe coat left right up down house bird seven happy marvin water music paper three dog
+    cat tree five eight zero bed learn visual open light morning kitchen river apple finger number weather orange garden picture winter
+    letter mess slow step ghost green table window sun girl summer market doctor purple hand village cloud""".split())
 PROJECT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -65,13 +70,25 @@ def demonstrate(data_root, run_dir, recipe, minimum_accuracy):
     return reached
 
 
+def data_settings():
+    """The data set of the demo: four command words, other words and silence, spoken by espeak-ng in noise, clips of one second."""
+    from kws_tf.synthesis.settings import SPLITS, SynthesisConfig
+
+    return SynthesisConfig(
+        phrases=("yes", "no", "stop", "go"), positives=(550, 60, 150), unknowns=(1000, 100, 240), silences=(250, 40, 80),
+        kinds=(0.3, 0, 0, 0, 0.7, 0), near_misses=5, other_words=OTHER_WORDS, unseen_share=0.3, speaker_shares=(0.6, 0.15, 0.25),
+        clip_seconds=1.0, intonations=("",), noisy_splits=SPLITS, snr_db=(5.0, 30.0), babble_voices=0)
+
+
 def make_data(data_root):
     """Makes the data set, or finds it, and says so."""
-    from kws_tf.synthesis import demo_set
+    from kws_tf.synthesis import clip_set
+    from kws_tf.synthesis.espeak_engine import EspeakEngine
 
     print("== Speech by espeak-ng", flush=True)
-    made = demo_set.make(data_root)
-    print(f"{data_root}: {'made' if made else 'there already'}; no speaker is in two splits, manifest.csv describes every clip", flush=True)
+    made = clip_set.make(data_root, data_settings(), EspeakEngine("en"))
+    print(f"{data_root}: {'made' if made else 'there already'}; no speaker is in two splits, manifest.jsonl describes every clip",
+          flush=True)
 
 
 def step(title, module, *arguments):

@@ -29,6 +29,27 @@ def trim(speech, sample_rate, floor_db=-50.0, margin_ms=20.0):
     return speech[max(0, audible[0] - margin):audible[-1] + 1 + margin]
 
 
+def cut(speech, start, end, sample_rate, fade_ms):
+    """A stretch of an utterance, with short fades where it is cut, so that the cut does not click.
+
+    Args:
+        speech: float [samples].
+        start, end: first sample, and the one after the last.
+        sample_rate: Hz.
+        fade_ms: length of each fade; the ends of the utterance itself are not faded.
+
+    Returns:
+        float [end - start].
+    """
+    part = speech[start:end].copy()
+    ramp = np.linspace(0, 1, min(len(part), round(fade_ms * sample_rate / 1000)))
+    if start > 0:
+        part[:len(ramp)] *= ramp
+    if end < len(speech):
+        part[len(part) - len(ramp):] *= ramp[::-1]
+    return part
+
+
 def place(speech, n_samples, position):
     """Puts an utterance into a clip of zeros.
 

@@ -1,5 +1,6 @@
 """The demo: its steps in order, its verdict, and once for real on a very small data set."""
 
+import dataclasses
 import functools
 import json
 import pathlib
@@ -8,7 +9,7 @@ import types
 import pytest
 
 from kws_tf.errors import KwsError
-from kws_tf.synthesis import demo_set
+from kws_tf.synthesis import clip_set
 from tools import demo
 
 RECIPE = pathlib.Path(demo.PROJECT) / "flags" / "demo.cfg"
@@ -30,18 +31,18 @@ def commands(monkeypatch):
                 "accuracy": 0.95, "accuracy_interval": [0.88, 0.98], "clips": 100, "model": {"file": "model.tflite"}}))
         return types.SimpleNamespace(returncode=status.get(module, 0))
 
-    def fake_make(_):
-        commands.append("demo_set.make")
+    def fake_make(*_):
+        commands.append("clip_set.make")
         return True
 
     monkeypatch.setattr(demo.subprocess, "run", fake_run)
-    monkeypatch.setattr(demo_set, "make", fake_make)
+    monkeypatch.setattr(clip_set, "make", fake_make)
     return types.SimpleNamespace(run=commands, status=status)
 
 
 def test_the_steps_are_data_training_scoring_and_the_result_is_printed(commands, tmp_path, capsys):
     assert demo.demonstrate("data", str(tmp_path / "run"), str(RECIPE), 0.9)
-    assert commands.run == ["demo_set.make", "kws_tf.train", "kws_tf.evaluate"]
+    assert commands.run == ["clip_set.make", "kws_tf.train", "kws_tf.evaluate"]
     output = capsys.readouterr().out
     assert "95.00 % of 100 clips (95 % interval 88.00 to 98.00)" in output and "at least 90 %: reached" in output
     assert f"{tmp_path}/run/curves.png" in output and f"{tmp_path}/run/confusion_testing.png" in output
@@ -59,12 +60,27 @@ def test_a_failed_training_ends_the_demo(commands, tmp_path):
     assert "kws_tf.evaluate" not in commands.run
 
 
+def test_no_command_is_an_other_word_and_testing_has_words_that_training_lacks():
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
+    from kws_tf.synthesis import clip_plan
+    from kws_tf.synthesis.espeak_engine import EspeakEngine, pronounce
+
+    planned = clip_plan.plan(demo.data_settings(), EspeakEngine("en"))
+    words = {split: {clip.pieces[0].text for clip in planned.clips if clip.label == "_unknown_" and clip.file.startswith(split)}
+             for split in ("training", "testing")}
+    assert len(words["testing"] - words["training"]) >= 10 and len(words["training"]) >= 40
+    commands = set(pronounce(["yes", "no", "stop", "go"], "en"))
+    assert not commands & set(pronounce(sorted(words["testing"] | words["training"]), "en"))
+    assert {"yet", "goat", "snow", "stock"} <= words["training"], "words that sound like a command are in it on purpose"
+
+
 @pytest.mark.slow
 def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
     """One epoch on a few dozen clips: the files are there, and nobody calls the result good."""
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
-    small = demo_set.DemoSetConfig(training=(12, 16, 8), validation=(2, 3, 2), testing=(4, 6, 3))
-    monkeypatch.setattr(demo_set, "make", functools.partial(demo_set.make, settings=small, n_workers=1))
+    small = dataclasses.replace(demo.data_settings(), positives=(12, 2, 4), unknowns=(16, 3, 6), silences=(8, 2, 3), noise_files=1)
+    monkeypatch.setattr(demo, "data_settings", lambda: small)
+    monkeypatch.setattr(clip_set, "make", functools.partial(clip_set.make, n_workers=1))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     recipe = tmp_path / "recipe.cfg"
     recipe.write_text(RECIPE.read_text() + "\n--epochs=1\n--warmup_epochs=0\n--batch_size=16\n")

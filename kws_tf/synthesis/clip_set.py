@@ -1,0 +1,175 @@
+"""Makes a synthesised data set on disk: in parallel, resumable, the same from the same settings, whole or not at all."""
+
+import concurrent.futures
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+import pathlib
+import shutil
+
+import numpy as np
+import soundfile
+import tqdm
+from absl import logging
+
+from kws_tf import atomic_file, config
+from kws_tf.errors import DatasetError
+from kws_tf.synthesis import mixing, noise
+from kws_tf.synthesis.clip_plan import Clip, plan
+from kws_tf.synthesis.render import render, utterance
+from kws_tf.synthesis.texts import Piece
+
+SETTINGS_FILE, MANIFEST_FILE = "synthesis.json", "manifest.jsonl"
+_JOURNAL_FILE = "journal.jsonl"
+_NOISE_SECONDS = 12
+_CHUNK = 16
+
+
+def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progress=True):
+    """Makes the data set, goes on with one that was interrupted, or finds it already made.
+
+    The folder appears under its final name when it is complete. Until then it grows in a hidden folder beside it, with a journal of
+    the clips that are done: a run that was killed continues there and ends with the same files.
+
+    Layout: <output_dir>/{training,validation,testing}/<class>/*.flac, noise/*.flac for augmentation, manifest.jsonl with every
+    parameter of every clip, synthesis.json with the settings.
+
+    Args:
+        output_dir: folder to make.
+        settings: SynthesisConfig. engine: Engine.
+        recordings: clips of `recordings.find`.
+        n_workers: processes; default one per processor that this process may use. 1 works without child processes.
+        progress: show a progress bar, if there is a terminal.
+
+    Returns:
+        True if it was made, False if it was there already.
+
+    Raises:
+        DatasetError: the folder exists and holds something else.
+        KwsError: the engine is not installed, or a clip cannot be made.
+    """
+    output_dir = pathlib.Path(output_dir)
+    planned = plan(settings, engine)
+    clips = [*planned.clips, *recordings]
+    # The digest also tells sets apart whose words or voices differ, which are no settings.
+    identity = {"settings": config.to_dict(settings), "engine": json.loads(json.dumps(engine.identity())),
+                "plan_sha256": hashlib.sha256(repr(clips).encode()).hexdigest()}
+    if output_dir.exists():
+        _check_same(output_dir, identity)
+        return False
+    partial = output_dir.with_name(f".{output_dir.name}.partial")
+    try:
+        done = _resume(partial, identity, clips)
+    except OSError as error:
+        raise DatasetError(f"synthesis: {partial} cannot be made: {error.strerror}. Name another folder, --output.") from error
+    if not done:
+        _write_noise(partial / "noise", planned, settings, engine)
+    with open(partial / _JOURNAL_FILE, "a", encoding="utf-8") as journal:
+        todo = clips[len(done):]
+        bar = tqdm.tqdm(_render_all(todo, settings, engine, partial, n_workers or processors()), total=len(clips), initial=len(done),
+                        desc="synthesising", unit="clip", mininterval=1, disable=None if progress else True)
+        for clip in bar:
+            done.append(json.dumps(dataclasses.asdict(clip), ensure_ascii=False))
+            journal.write(done[-1] + "\n")
+            journal.flush()
+    atomic_file.write_text(partial / MANIFEST_FILE, "".join(line + "\n" for line in done))
+    (partial / _JOURNAL_FILE).unlink()
+    os.rename(partial, output_dir)
+    logging.info("%s: %d clips by %d speakers.", output_dir, len(clips), len({clip.speaker for clip in clips if clip.speaker}))
+    return True
+
+
+def read_manifest(folder):
+    """The clips of a finished set, list of Clip.
+
+    Raises:
+        DatasetError: there is no manifest, or it is damaged.
+    """
+    path = pathlib.Path(folder) / MANIFEST_FILE
+    try:
+        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        return [Clip(**{**row, "pieces": tuple(Piece(*piece) for piece in row["pieces"])}) for row in rows]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DatasetError(f"{path}: not the manifest of a synthesised set ({error}).") from error
+
+
+def processors():
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def _check_same(output_dir, identity):
+    try:
+        found = json.loads((output_dir / SETTINGS_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if found != identity:
+        kind = "something else" if found is None else "a set of other settings or of another version"
+        raise DatasetError(f"synthesis: {output_dir} exists and holds {kind}. Delete it, or choose another folder.")
+
+
+def _resume(partial, identity, clips):
+    """Lines of the clips that an interrupted run of the same plan has made; a folder of anything else is made anew."""
+    try:
+        _check_same(partial, identity)
+        lines = (partial / _JOURNAL_FILE).read_text(encoding="utf-8").split("\n")[:-1]  # what follows the last line end was cut off
+        # Clips are done in the order of the plan.
+        if all(json.loads(line)["file"] == clip.file for line, clip in zip(lines, clips, strict=False)):
+            logging.info("%s: going on after %d of %d clips.", partial, len(lines), len(clips))
+            (partial / _JOURNAL_FILE).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+            return lines
+    except (DatasetError, OSError, ValueError):
+        pass
+    shutil.rmtree(partial, ignore_errors=True)
+    for folder in {(partial / clip.file).parent for clip in clips} | {partial / "noise"}:
+        folder.mkdir(parents=True)
+    atomic_file.write_text(partial / SETTINGS_FILE, json.dumps(identity, indent=1, ensure_ascii=False) + "\n")
+    return []
+
+
+def _write_noise(folder, planned, settings, engine):
+    """Recordings for augmentation, from another stream of random numbers than the noise within the clips; babble by training's speakers."""
+    rng = np.random.default_rng((settings.seed, 1))
+    n_samples = _NOISE_SECONDS * settings.sample_rate
+    talk = [clip for clip in planned.clips if clip.kind == "sentence" and clip.file.startswith("training/")]
+    for take in range(settings.noise_files):
+        signals = {kind: noise.make(kind, n_samples, settings.sample_rate, rng) for kind in noise.NOISES}
+        if settings.babble_voices and talk:
+            signals["babble"] = _babble(talk, n_samples, settings, engine, rng)
+        for kind, signal in signals.items():
+            soundfile.write(folder / f"{kind}_{take}.flac", mixing.to_pcm(signal, -1.0), settings.sample_rate, subtype="PCM_16")
+
+
+def _babble(talk, n_samples, settings, engine, rng):
+    """Several speakers at once, each at a level of its own, saying one sentence after the other without a pause."""
+    total = np.zeros(n_samples)
+    for _ in range(settings.babble_voices):
+        speech, speaker = np.zeros(0), talk[rng.integers(len(talk))]
+        while len(speech) < n_samples:
+            said = dataclasses.replace(speaker, pieces=talk[rng.integers(len(talk))].pieces)
+            speech = np.concatenate([speech, utterance(said, settings, engine)])
+        total += 10 ** (rng.uniform(-12, 0) / 20) * speech[:n_samples] / np.sqrt(np.mean(np.square(speech)))
+    return total
+
+
+def _render_all(clips, settings, engine, folder, n_workers):
+    jobs = ((clip, settings, engine, folder) for clip in clips)
+    if n_workers == 1:
+        yield from map(_render_file, jobs)
+        return
+    # Fresh processes: a fork would copy the threads' locks of whatever the caller has loaded.
+    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield from pool.map(_render_file, jobs, chunksize=_CHUNK)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _render_file(job):
+    clip, settings, engine, folder = job
+    pcm, clip = render(clip, settings, engine)
+    soundfile.write(folder / clip.file, pcm, settings.sample_rate, subtype="PCM_16")
+    return clip

@@ -1,0 +1,91 @@
+"""A user's own recordings as clips of a synthesised set: by class, and split by speaker."""
+
+import os
+import re
+
+import numpy as np
+from absl import logging
+
+from kws_tf.dataset.checks import check_folder, count
+from kws_tf.dataset.scan import Scan, subfolders
+from kws_tf.errors import DatasetError
+from kws_tf.synthesis.clip_plan import Clip
+from kws_tf.synthesis.settings import SILENCE, SPLITS, UNKNOWN
+
+
+def find(folder, settings, speaker_pattern=""):
+    """Clips of kind "recording".
+
+    A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase. The
+    speaker is what `speaker_pattern` finds in the path, else the next folder, else the folder itself: one speaker.
+    Speakers are dealt to the splits as those of the engine are; fewer than three are all for training, which is said.
+
+    Args:
+        folder: of recordings that soundfile reads, at any rate.
+        settings: SynthesisConfig.
+        speaker_pattern: regular expression searched for in the path below the class; its first group, or all that it matches, is the
+            speaker.
+
+    Returns:
+        List of Clip, sorted by file.
+
+    Raises:
+        DatasetError: the folder is missing, holds nothing usable or other classes, or the pattern is wrong or does not match everywhere.
+    """
+    check_folder("recordings", folder)
+    try:
+        pattern = re.compile(speaker_pattern)
+    except re.error as error:
+        raise DatasetError(f"--speaker_pattern={speaker_pattern!r}: not a regular expression ({error}).") from error
+    found, problems = [], []
+    for label, paths in _by_class(folder, settings, problems).items():
+        for path in paths:
+            match = pattern.search(path)
+            if not match:
+                problems.append(f"{label}/{path}: --speaker_pattern={speaker_pattern!r} does not match")
+            elif speaker_pattern:
+                found.append((label, path, match[1] if pattern.groups else match[0]))
+            else:
+                found.append((label, path, path.split("/")[0] if "/" in path else ""))
+    if problems or not found:
+        what = f"{count(len(problems), 'problem')}." if problems else "there is no recording."
+        raise DatasetError(f"--recordings={folder}: {what}", problems)
+    split_of = _deal(sorted({speaker for _, _, speaker in found}), settings)
+    clips = []
+    for index, (label, path, speaker) in enumerate(sorted(found)):
+        source = os.path.join(folder, label, path)
+        source = source if os.path.exists(source) else os.path.join(folder, path)
+        name = re.sub(r"[^\w-]+", "-", os.path.splitext(path)[0])[-60:]
+        clips.append(Clip(file=f"{split_of[speaker]}/{label}/recording_{name}_{index:05d}.flac", label=label, kind="recording",
+                          speaker=f"recorded {speaker}".strip(), source=os.path.abspath(source)))
+    logging.info("%s: %s by %s.", folder, count(len(clips), "recording"), count(len(split_of), "speaker"))
+    return clips
+
+
+def _by_class(folder, settings, problems):
+    """Class -> paths below its folder."""
+    known = {*settings.labels, UNKNOWN, SILENCE}
+    present = known & set(subfolders(folder))
+    if not present and len(settings.labels) > 1:
+        raise DatasetError(f"--recordings={folder}: expected a folder for each class that has recordings, of {', '.join(sorted(known))}; "
+                           f"found {', '.join(subfolders(folder)) or 'no folder'}.")
+    if present:
+        problems += [f"{name}: not one of the classes, which are {', '.join(sorted(known))}"
+                     for name in subfolders(folder) if name not in known]
+    scans = {label: Scan(os.path.join(folder, label)) for label in sorted(present)} or {settings.labels[0]: Scan(folder)}
+    for label, scan in scans.items():
+        problems += [f"{label}: {line}" for line in scan.problems]
+    return {label: [file.path for file in scan.files] for label, scan in scans.items()}
+
+
+def _deal(speakers, settings):
+    if len(speakers) < len(SPLITS):
+        logging.warning("--recordings: %s; all recordings go to training. Validation and testing then hear other voices alone.",
+                        count(len(speakers), "speaker"))
+        return dict.fromkeys(speakers, SPLITS[0])
+    order = np.random.default_rng((settings.seed, 2)).permutation(len(speakers))
+    # Every split gets one speaker, then each what its share asks for.
+    ends = np.cumsum(settings.speaker_shares)[:2] * len(speakers)
+    first = int(np.clip(round(ends[0]), 1, len(speakers) - 2))
+    second = int(np.clip(round(ends[1]), first + 1, len(speakers) - 1))
+    return {speakers[index]: SPLITS[(place >= first) + (place >= second)] for place, index in enumerate(order.tolist())}

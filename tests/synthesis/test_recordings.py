@@ -1,0 +1,83 @@
+import pathlib
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws_tf.errors import DatasetError
+from kws_tf.synthesis import clip_set, recordings
+from kws_tf.synthesis.settings import SynthesisConfig
+
+SETTINGS = SynthesisConfig(phrases=("hey jarvis",))
+BOTH = SynthesisConfig(phrases=("hey jarvis", "computer"))
+
+
+def write(folder, *names, rate=44100):
+    rng = np.random.default_rng(1)
+    for name in names:
+        path = pathlib.Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, rng.uniform(-0.1, 0.1, (rate // 2, 2)), rate)
+
+
+def splits_of(clips):
+    found = {}
+    for clip in clips:
+        found.setdefault(clip.speaker, set()).add(clip.file.split("/")[0])
+    return found
+
+
+def test_folders_below_the_class_are_speakers_and_stay_together(tmp_path):
+    write(tmp_path, *(f"hey_jarvis/{speaker}/{take}.wav" for speaker in ("ann", "bob", "cy", "dan", "eve") for take in range(3)),
+          "_unknown_/ann/talk.wav")
+    clips = recordings.find(tmp_path, SETTINGS)
+    assert len(clips) == 16 and all(clip.kind == "recording" for clip in clips)
+    splits = splits_of(clips)
+    assert sorted(splits) == [f"recorded {name}" for name in ("ann", "bob", "cy", "dan", "eve")]
+    assert all(len(found) == 1 for found in splits.values()), "no speaker is in two splits"
+    assert set().union(*splits.values()) == {"training", "validation", "testing"}
+    assert recordings.find(tmp_path, SETTINGS) == clips
+
+
+def test_a_pattern_finds_the_speaker(tmp_path):
+    write(tmp_path, "s01_a.wav", "s01_b.wav", "s02_a.wav", "s03_a.wav")
+    clips = recordings.find(tmp_path, SETTINGS, r"^(s\d+)_")
+    assert {clip.speaker for clip in clips} == {"recorded s01", "recorded s02", "recorded s03"}
+    assert {clip.label for clip in clips} == {"hey_jarvis"}
+    with pytest.raises(DatasetError, match="4 problems") as caught:
+        recordings.find(tmp_path, SETTINGS, r"^t\d+")
+    assert "hey_jarvis/s01_a.wav: --speaker_pattern='^t\\\\d+' does not match" in str(caught.value)
+    with pytest.raises(DatasetError, match="not a regular expression"):
+        recordings.find(tmp_path, SETTINGS, "(")
+
+
+def test_one_speaker_is_for_training(tmp_path):
+    write(tmp_path, "a.wav", "b.wav")
+    assert splits_of(recordings.find(tmp_path, SETTINGS)) == {"recorded": {"training"}}
+
+
+def test_what_fits_no_class_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="--recordings=.*there is no such folder"):
+        recordings.find(tmp_path / "none", SETTINGS)
+    with pytest.raises(DatasetError, match="there is no recording"):
+        recordings.find(tmp_path, SETTINGS)
+    write(tmp_path, "ann/a.wav")
+    with pytest.raises(DatasetError, match="expected a folder for each class .*computer.*hey_jarvis; found ann"):
+        recordings.find(tmp_path, BOTH)
+    write(tmp_path, "computer/ann/a.wav")
+    with pytest.raises(DatasetError, match="ann: not one of the classes"):
+        recordings.find(tmp_path, BOTH)
+
+
+def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
+    pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
+    write(tmp_path / "own", "computer/ann/a.wav", "computer/bob/a.wav", "computer/cy/a.wav")
+    settings = SynthesisConfig(phrases=("computer",), positives=(1, 1, 1), unknowns=(4, 1, 1), silences=(1, 1, 1), noise_files=1,
+                               other_words=("water", "green", "door", "seven"), unseen_share=0.0, clip_seconds=1.0, babble_voices=0)
+    found = recordings.find(tmp_path / "own", settings)
+    clip_set.make(tmp_path / "set", settings, tone_engine, recordings=found, n_workers=1, progress=False)
+    own = [clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.kind == "recording"]
+    assert {clip.file.split("/")[0] for clip in own} == {"training", "validation", "testing"}
+    for clip in own:
+        pcm, rate = soundfile.read(tmp_path / "set" / clip.file)
+        assert rate == 16000 and pcm.shape == (8000,) and pathlib.Path(clip.source).exists()
