@@ -12,6 +12,7 @@ from kws_tf.errors import ConversionError
 from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.convert import convert_classifier
+from kws_tf.tflite.lint import require_clean
 from kws_tf.tflite.merge import merge
 from kws_tf.tflite.profiles import profile_of
 
@@ -74,14 +75,18 @@ def convert_clip(model, run_config, classes, calibration_pcm, profile):
 
 
 def finish(output_dir, content, manifest):
-    """The last steps of every export: writes the folder.
+    """The last steps of every export: lint, then the folder.
 
     Args:
         output_dir: see export. content: bytes of the model file. manifest: its Manifest.
 
     Returns:
         Path of the model file.
+
+    Raises:
+        ConversionError: the file breaks a rule of its profile, or the folder cannot be written.
     """
+    require_clean(content, profile_of(manifest.profile), manifest.model_file)
     write(output_dir, content, manifest)
     path = pathlib.Path(output_dir) / manifest.model_file
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", path, len(content),
@@ -100,7 +105,7 @@ def silence_range(features):
 
 def describe(content, run_config, classes, *, profile, input_kind, parameters, metrics=None, data_licence="", model_file=MODEL_FILE,
              **more):
-    """The manifest of a clip model, with everything that the file itself can tell read from the file.
+    """The manifest of a model, with everything that the file itself can tell read from the file.
 
     Args:
         content: bytes of the model file.
@@ -108,7 +113,7 @@ def describe(content, run_config, classes, *, profile, input_kind, parameters, m
         input_kind: "features" or "pcm".
         parameters: trained weights.
         model_file: its name in the folder.
-        more: other fields of Manifest, such as cost.
+        more: other fields of Manifest, such as cost; streaming makes it the manifest of a streaming model.
 
     Returns:
         Manifest.
@@ -116,7 +121,8 @@ def describe(content, run_config, classes, *, profile, input_kind, parameters, m
     graph = flatbuffer.read(content)
     counts = operators.count(content)
     return manifests.Manifest(
-        model_file=model_file, model_id=manifests.model_id(content), model_bytes=len(content), kind="clip", profile=profile,
+        model_file=model_file, model_id=manifests.model_id(content), model_bytes=len(content),
+        kind="streaming" if more.get("streaming") else "clip", profile=profile,
         labels=tuple(classes), sample_rate=run_config.features.sample_rate, clip_samples=run_config.clip_samples,
         crop=run_config.data.eval_crop, features=run_config.features, input_kind=input_kind,
         inputs=tuple(tensor.spec for tensor in graph.inputs), outputs=tuple(tensor.spec for tensor in graph.outputs),

@@ -4,7 +4,7 @@ import dataclasses
 
 from kws_tf.errors import ConversionError
 
-RUNTIMES = ("tflite", "micro")
+MIB = 1 << 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,31 +15,30 @@ class Profile:
         name: of the profile.
         input_kind: "pcm" (the front end is in the graph) or "features" (the host computes them).
         dtype: of weights, activations and output: "int8" or "float32"; PCM is int16.
-        runtimes: who must accept every operator: "tflite" (tflite-runtime 2.14 and LiteRT), "micro" (TFLite Micro).
         states: where a streaming file may keep what it remembers: "internal" (variables), "external" (inputs and outputs).
-        largest_bytes: of the file.
+        largest_bytes: of the file. largest_variables: states inside the graph.
         purpose: one line for people.
     """
 
     name: str
     input_kind: str
     dtype: str
-    runtimes: tuple[str, ...]
     states: tuple[str, ...]
     largest_bytes: int
+    largest_variables: int
     purpose: str
 
 
-# An int8 file of pi and of tflm is the same, byte for byte: the graph uses nothing that one of the runtimes lacks. They differ in what
-# the lint insists on: tflm also wants every operator in TFLite Micro, states inside the graph, and a file that fits a microcontroller.
+# An integer file of pi and of tflm is the same, byte for byte: its operators are those on which tflite-runtime, LiteRT and TFLite Micro
+# agree. What differs is what the lint and the measurements insist on: tflm must fit a microcontroller and keep its states inside.
 PROFILES = {profile.name: profile for profile in (
-    Profile("pi", "pcm", "int8", ("tflite",), ("internal", "external"), 64 << 20,
+    Profile("pi", "pcm", "int8", ("internal", "external"), 64 * MIB, 64,
             "int16 PCM to int8 logits, for tflite-runtime and LiteRT on a Raspberry Pi or a PC"),
-    Profile("tflm", "pcm", "int8", RUNTIMES, ("internal",), 1 << 20,
-            "the same file for TFLite Micro on Cortex-M and ESP32: the lint also demands its operators and at most 1 MiB"),
-    Profile("features", "features", "int8", RUNTIMES, ("internal", "external"), 64 << 20,
+    Profile("tflm", "pcm", "int8", ("internal",), MIB, 64,
+            "the same file for TFLite Micro on Cortex-M and ESP32: at most 1 MiB, states inside the graph, arena measured"),
+    Profile("features", "features", "int8", ("internal", "external"), 64 * MIB, 64,
             "int8 features to int8 logits, for hosts with a front end of their own"),
-    Profile("float32", "features", "float32", ("tflite",), ("internal", "external"), 64 << 20,
+    Profile("float32", "features", "float32", ("internal", "external"), 64 * MIB, 64,
             "float32 features to float32 logits: the reference, and the quicker one on boards without int8 instructions"),
 )}
 
