@@ -269,6 +269,9 @@ class TrainConfig:
         monitor: validation metric that picks the best checkpoint: "accuracy", "balanced_accuracy" or "loss".
         seed: of every random draw.
         layout: "auto", "channels_last" or "batch_innermost" (about 1.7 times faster on CPUs; auto picks it there).
+        pre_roll_frames: feature frames of earlier audio in front of the clips of some batches, and in the evaluation "pre_roll"; the
+            mean over time leaves them out. 116 fill the whole context of BC-ResNet.
+        pre_roll_probability: share of the training batches with pre-roll; 0 for none. For networks that will run in a stream.
     """
 
     batch_size: int = 100
@@ -286,6 +289,8 @@ class TrainConfig:
     monitor: str = "accuracy"
     seed: int = 1
     layout: str = "auto"
+    pre_roll_frames: int = 116
+    pre_roll_probability: float = 0.0
 
     def __post_init__(self):
         own = "training"
@@ -304,6 +309,8 @@ class TrainConfig:
         _require_choice(own, "class_weights", self.class_weights, ("none", "balanced"))
         _require_choice(own, "monitor", self.monitor, ("accuracy", "balanced_accuracy", "loss"))
         _require_choice(own, "layout", self.layout, ("auto", "channels_last", "batch_innermost"))
+        _require_range(own, "pre_roll_frames", self.pre_roll_frames, 1, 10_000)
+        _require_range(own, "pre_roll_probability", self.pre_roll_probability, 0, 1)
 
 
 @dataclasses.dataclass(frozen=True)

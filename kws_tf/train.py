@@ -77,16 +77,38 @@ def export(trained, clips, config, folder):
         tflite.export(trained.network.backbone, config, clips.classes, pcm, folder.export_dir / profile, profile=profile, metrics=metrics)
 
 
-def score_exports(clips, config, folder):
+def continuous_figures(trained, split, config):
+    """Accuracy of the Keras network on a split from a state of zeros, and with other clips of the split ahead of every clip.
+
+    Args:
+        trained: kws_tf.training.session.Trained. split: kws_tf.dataset Split. config: RunConfig.
+
+    Returns:
+        {"pre_roll_frames", "zero_state": figures, "pre_roll": figures}, figures as in evaluation.classification.report.
+    """
+    from kws_tf.evaluation import classification
+    from kws_tf.training.loop import split_logits
+
+    found = {"pre_roll_frames": config.train.pre_roll_frames}
+    for name in ("zero_state", "pre_roll"):
+        logits = split_logits(trained.network, split, config, pre_roll=name == "pre_roll")
+        figures = classification.report(split.labels, logits, [str(index) for index in range(logits.shape[1])])
+        found[name] = {key: figures[key] for key in ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")}
+    return found
+
+
+def score_exports(trained, clips, config, folder):
     """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json and confusion.png.
 
     Returns:
-        The report of evaluation.evaluate_model: figures of the int8 file, and under "other" those of the float32 file.
+        The report of evaluation.evaluate_model: figures of the int8 file, under "other" those of the float32 file, and under
+        "continuous" what earlier audio does to the network, see continuous_figures.
     """
     from kws_tf import evaluation
 
     split = "testing" if "testing" in clips.splits else "validation"
     report = evaluation.evaluate_model(folder.export_dir / "features", config.data, split, compare_with=folder.export_dir / "float32")
+    report["continuous"] = continuous_figures(trained, clips.splits[split], config)
     report["split_note"] = "" if split == "testing" else VALIDATION_NOTE
     atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     evaluation.draw_confusion(report, folder.confusion_file)
@@ -109,6 +131,12 @@ def print_summary(outcome, config, folder, report=None):
     for header in ("model", "split", "accuracy", "95 % interval", "mean of classes", "clips", "bytes"):
         table.add_column(header, justify="left" if header in ("model", "split") else "right")
     table.add_row("Keras float32", "validation", f"{100 * best['val_accuracy']:.2f} %", "", f"{100 * best['val_balanced_accuracy']:.2f} %")
+    for name, kind in (("Keras, zero state", "zero_state"), ("Keras, with pre-roll", "pre_roll")):
+        if report:
+            figures = report["continuous"][kind]
+            low, high = figures["accuracy_interval"]
+            table.add_row(name, report["split"], f"{100 * figures['accuracy']:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}",
+                          f"{100 * figures['balanced_accuracy']:.2f} %", str(figures["clips"]))
     for name, profile, figures in (("TFLite float32", "float32", report and report["other"]), ("TFLite int8", "features", report)):
         if figures:
             low, high = figures["accuracy_interval"]
@@ -145,7 +173,7 @@ def main(argv):
     report = None
     if FLAGS.export:
         export(trained, clips, config, folder)
-        report = score_exports(clips, config, folder)
+        report = score_exports(trained, clips, config, folder)
     print_summary(trained.outcome, config, folder, report)
 
 

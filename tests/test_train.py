@@ -84,6 +84,9 @@ def test_a_run_trains_exports_and_scores_the_exported_files(whole_run):
     report = json.loads((folder / "evaluation.json").read_text())
     assert (report["split"], report["clips"]) == ("testing", 24)
     assert report["accuracy"] > 0.9 and report["other"]["accuracy"] > 0.9
+    continuous = report["continuous"]
+    assert continuous["pre_roll_frames"] == 116 and continuous["pre_roll"]["clips"] == 24
+    assert abs(continuous["zero_state"]["correct"] - report["other"]["correct"]) <= 1
     for profile in ("float32", "features"):
         assert (folder / "export" / profile / "model.tflite").stat().st_size > 1000
         metrics = json.loads((folder / "export" / profile / "manifest.json").read_text())["metrics"]
@@ -161,16 +164,20 @@ def test_without_testing_clips_the_figures_say_that_validation_stood_in(tmp_path
         return {**figures, "split": split, "other": figures}
 
     monkeypatch.setattr(evaluation, "evaluate_model", evaluate)
+    earlier = {"accuracy": 0.625, "accuracy_interval": [0.3, 0.8], "balanced_accuracy": 0.6, "clips": 8}
+    monkeypatch.setattr(program, "continuous_figures",
+                        lambda trained, clips, config: {"pre_roll_frames": 116, "zero_state": evaluate(0, 0, split, 0), "pre_roll": earlier})
     monkeypatch.setattr(evaluation, "draw_confusion", lambda report, path: None)
     folder = RunFolder(tmp_path)
     for profile in program.PROFILES:
         (folder.export_dir / profile).mkdir(parents=True)
         (folder.export_dir / profile / "model.tflite").write_bytes(b"model")
-    report = program.score_exports(types.SimpleNamespace(splits=dict.fromkeys(splits)), RunConfig(), folder)
+    report = program.score_exports(None, types.SimpleNamespace(splits=dict.fromkeys(splits)), RunConfig(), folder)
     row = {"epoch": 3, "val_accuracy": 0.9, "val_balanced_accuracy": 0.85}
     program.print_summary(types.SimpleNamespace(history=[row], best_row=row), RunConfig(), folder, report)
     output = capsys.readouterr().out
-    assert "87.50 %" in output and split in output
+    assert "87.50 %" in output and split in output and "62.50 %" in output
+    assert json.loads(folder.evaluation_file.read_text())["continuous"]["pre_roll"]["accuracy"] == 0.625
     note = "scored on validation, which also picked the best epoch"
     assert (note in " ".join(output.split())) == (split == "validation")
     assert (note in json.loads(folder.evaluation_file.read_text())["split_note"]) == (split == "validation")

@@ -27,7 +27,8 @@ def batch_innermost(model):
         model: BCResNet, built, float32 (or float64).
 
     Returns:
-        f(features [batch, time, frequency, 1], training=False) -> logits [batch, classes]; time must be known.
+        f(features [batch, time, frequency, 1], training=False, last_frames=None) -> logits [batch, classes]; time must be known.
+        last_frames: frames at the end that the mean over time covers, None for all.
 
     Raises:
         ConfigError: another network or dtype.
@@ -39,13 +40,14 @@ def batch_innermost(model):
         raise ConfigError(f"batch_innermost: expected a built BCResNet in float32; received {type(model).__name__} "
                           f"(dtype {model.compute_dtype}). Use --layout=channels_last.")
 
-    def forward(features, training=False):
+    def forward(features, training=False, last_frames=None):
         x = ops.transpose(ops.squeeze(ops.cast(features, model.compute_dtype), axis=3), (2, 1, 0))
         x = ops.relu(_norm(model.stem_norm, _stem(model, x), training))
         for block in model.blocks:
             x = _block(block, x, training)
         x = _norm(model.head_norm, _pointwise(model.head_pointwise, _head(model, x)), training)
-        return model.classifier(ops.transpose(ops.mean(ops.relu(x), axis=(1, 2))))
+        first = 0 if last_frames is None else x.shape[2] - last_frames
+        return model.classifier(ops.transpose(ops.mean(ops.relu(x[:, :, first:]), axis=(1, 2))))
 
     return forward
 

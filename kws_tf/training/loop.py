@@ -16,11 +16,13 @@ from kws_tf.training import checkpoint, metrics, plots, randomness
 from kws_tf.training.arcface import ArcFaceLoss
 from kws_tf.training.monitor import Monitor
 from kws_tf.training.optimizer import CoupledSGD
+from kws_tf.training.pre_roll import PreRoll
 from kws_tf.training.schedule import Schedule
 from kws_tf.training.time_left import TimeLeft
 
 EVALUATION_BATCH = 128
 SECONDS_BETWEEN_PLOTS = 60
+PRE_ROLL_STREAM = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +31,8 @@ class Outcome:
 
     Args:
         history: one dict per epoch, the columns of history.csv: epoch, lr, loss, accuracy, the network's own metrics (such as
-            the sparsity of SparkNet), val_loss, val_accuracy, val_balanced_accuracy, seconds.
+            the sparsity of SparkNet), val_loss, val_accuracy, val_balanced_accuracy, the same with _pre_roll if some batches are
+            trained with it, seconds.
         best_epoch: from 1. best: value of the monitored metric in that epoch.
         stopped_early: whether patience ended the run.
     """
@@ -45,23 +48,37 @@ class Outcome:
         return self.history[self.best_epoch - 1]
 
 
-def split_logits(network, split, config):
+def split_logits(network, split, config, pre_roll=False):
     """Logits of every clip of a split, in its order, with the evaluation crop.
 
     Args:
         network: TrainingNetwork. split: kws_tf.dataset Split. config: RunConfig.
+        pre_roll: whether each clip follows on train.pre_roll_frames of other clips of the split, the same in every call, instead of
+            starting from a state of zeros.
 
     Returns:
         float32 [clips, classes].
     """
     size = min(EVALUATION_BATCH, split.n_clips)
-    parts = []
-    for pcm, labels, _ in split.batches(size, config.clip_samples, config.data.eval_crop, seed=0, epoch=0, shuffle=False):
+    earlier = PreRoll(config.train.pre_roll_frames, config.features.hop_samples, speech_share=1.0) if pre_roll else None
+    generator = np.random.default_rng(0)
+    logits = None
+    # With pre-roll in random order: paths are sorted by class, and clips would follow on clips of their own class.
+    for pcm, labels, indices in split.batches(size, config.clip_samples, config.data.eval_crop, seed=0, epoch=0, shuffle=pre_roll):
         n = len(labels)
         # The last batch is filled up, so that one compiled graph serves all.
-        filled = np.concatenate([pcm, np.zeros((size - n, pcm.shape[1]), pcm.dtype)]), np.zeros(size, np.int32)
-        parts.append(np.asarray(network.predict_on_batch(filled))[:n])
-    return np.concatenate(parts)
+        filled = [_filled(pcm, size), np.zeros(size, np.int32)]
+        if earlier:
+            filled.append(_filled(earlier(pcm, generator), size))
+        part = np.asarray(network.predict_on_batch(tuple(filled)))[:n]
+        if logits is None:
+            logits = np.zeros((split.n_clips, part.shape[1]), part.dtype)
+        logits[indices] = part
+    return logits
+
+
+def _filled(pcm, size):
+    return np.concatenate([pcm, np.zeros((size - len(pcm), pcm.shape[1]), pcm.dtype)])
 
 
 def _loss(config):
@@ -100,6 +117,7 @@ class Loop:
         self.steps = training.n_clips // self.batch_size
         self.schedule = Schedule(recipe, self.steps)
         self.monitor = Monitor(recipe.monitor, recipe.patience, recipe.warmup_epochs)
+        self.pre_roll = PreRoll(recipe.pre_roll_frames, config.features.hop_samples) if recipe.pre_roll_probability else None
         self.class_weights = metrics.class_weights(recipe.class_weights, training.labels, n_classes)
         self.history = []
         self.falls = 0
@@ -159,8 +177,11 @@ class Loop:
         result = metrics.scores(split_logits(self.network, self.validation, self.config), self.validation.labels)
         if not math.isfinite(result["loss"]):
             raise TrainingError(self._not_finite("validation loss", result["loss"], epoch, self.steps, rate))
-        row = {"epoch": epoch + 1, "lr": rate, **means,
-               **{f"val_{name}": value for name, value in result.items()}, "seconds": round(time.monotonic() - begun, 2)}
+        validated = {f"val_{name}": value for name, value in result.items()}
+        if self.pre_roll:
+            logits = split_logits(self.network, self.validation, self.config, pre_roll=True)
+            validated |= {f"val_{name}_pre_roll": value for name, value in metrics.scores(logits, self.validation.labels).items()}
+        row = {"epoch": epoch + 1, "lr": rate, **means, **validated, "seconds": round(time.monotonic() - begun, 2)}
         self.history.append(row)
         better = self.monitor.update(result)
         self.falls += self.schedule.falls_after(self.monitor.stale)
@@ -168,14 +189,16 @@ class Loop:
         if self.on_epoch is not None:
             self.on_epoch(row)
         self._time_left.finish(epoch + 1)
-        logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s | lr %.4g | %.1f s, %s left",
+        logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s%s | lr %.4g | %.1f s, %s left",
                      len(str(n_epochs)), epoch + 1, n_epochs, "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()),
-                     result["loss"], result["accuracy"], result["balanced_accuracy"], "  best" if better else "", rate, row["seconds"],
-                     self._time_left.text(epoch + 1))
+                     result["loss"], result["accuracy"], result["balanced_accuracy"],
+                     f"  with pre-roll {row['val_accuracy_pre_roll']:.4f}" if self.pre_roll else "", "  best" if better else "", rate,
+                     row["seconds"], self._time_left.text(epoch + 1))
 
     def _train(self, epoch):
         """One pass over the training clips; returns ({"loss", "accuracy", the network's own metrics}: means, the last learning rate)."""
         network, totals, rate = self.network, collections.Counter(), 0.0
+        generator = np.random.default_rng((self.config.train.seed, epoch, PRE_ROLL_STREAM))
         eye = np.eye(self.n_classes, dtype=np.float32)
         weighted = self.config.train.class_weights != "none"
         batches = self.training.batches(self.batch_size, self.config.clip_samples, self.config.data.train_crop,
@@ -184,7 +207,10 @@ class Loop:
         for step, (pcm, labels, _) in enumerate(bar):
             rate = self.schedule.rate(epoch * self.steps + step, self.falls)
             network.optimizer.learning_rate = rate
-            logs = network.train_on_batch((pcm, labels), eye[labels], self.class_weights[labels] if weighted else None, return_dict=True)
+            inputs = (pcm, labels)
+            if self.pre_roll and generator.random() < self.config.train.pre_roll_probability:
+                inputs = (*inputs, self.pre_roll(pcm, generator))
+            logs = network.train_on_batch(inputs, eye[labels], self.class_weights[labels] if weighted else None, return_dict=True)
             if not math.isfinite(logs["loss"]):
                 bar.close()
                 raise TrainingError(self._not_finite("loss", logs["loss"], epoch, step + 1, rate))

@@ -22,6 +22,8 @@ def draw_curves(history, path, title, monitor="accuracy"):
               ("Accuracy", "clips recognised [%]", {"training": "accuracy", "validation": "val_accuracy",
                                                     "validation, mean of classes": "val_balanced_accuracy"}),
               ("Learning rate", "rate at the end of the epoch", {"learning rate": "lr"})]
+    if "val_accuracy_pre_roll" in history[0]:
+        panels[1][2]["validation with pre-roll"] = "val_accuracy_pre_roll"
     figure = Figure(figsize=(15, 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)

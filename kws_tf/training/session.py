@@ -8,6 +8,7 @@ from absl import logging
 
 from kws_tf import augment, dataset, features, models
 from kws_tf.errors import TrainingError
+from kws_tf.training import pre_roll
 from kws_tf.training.loop import Loop, Outcome
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
 
@@ -40,21 +41,32 @@ def build_network(config, classes):
     n_weights = sum(math.prod(variable.shape) for variable in backbone.trainable_weights)
     logging.info("%s: %d trainable weights, input %d frames x %d features, %d classes, layout %s.",
                  backbone.name, n_weights, n_frames, n_features, len(classes), layout)
+    recipe, pre_roll_augment = config.train, None
+    recordings = _noise(config)
+    if recipe.pre_roll_probability:
+        context = pre_roll.context_frames(backbone, n_frames, n_features)
+        if recipe.pre_roll_frames < context:
+            logging.warning("pre_roll_frames=%d: %s looks back %d frames, so its state still holds zeros from before the pre-roll. "
+                            "Use --pre_roll_frames=%d or more.", recipe.pre_roll_frames, backbone.name, context, context)
+        pre_roll_augment = _waveform_augment(config, classes, recordings, recipe.pre_roll_frames * config.features.hop_samples)
     return TrainingNetwork(
         features.build(config.features, name="features"), backbone,
-        waveform_augment=_waveform_augment(config, classes),
+        waveform_augment=_waveform_augment(config, classes, recordings), pre_roll_augment=pre_roll_augment,
         spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
         forward=training_forward(layout, backbone), seed=config.train.seed)
 
 
-def _waveform_augment(config, classes):
-    rate, silence = config.features.sample_rate, config.augment.silence_label
-    recordings = ()
-    if config.augment.noise_dir:
-        recordings = dataset.load_noise(config.augment.noise_dir, rate, fraction=config.augment.noise_fraction,
-                                        cache_dir=config.data.cache_dir, audio_backend=config.data.audio_backend,
-                                        allow_bad_files=config.data.allow_bad_files)
-    return augment.WaveformAugment(config.augment, rate, config.clip_samples, recordings,
+def _noise(config):
+    if not config.augment.noise_dir:
+        return ()
+    return dataset.load_noise(config.augment.noise_dir, config.features.sample_rate, fraction=config.augment.noise_fraction,
+                              cache_dir=config.data.cache_dir, audio_backend=config.data.audio_backend,
+                              allow_bad_files=config.data.allow_bad_files)
+
+
+def _waveform_augment(config, classes, recordings, earlier_samples=0):
+    silence = config.augment.silence_label
+    return augment.WaveformAugment(config.augment, config.features.sample_rate, earlier_samples + config.clip_samples, recordings,
                                    silence_index=classes.index(silence) if silence in classes else None)
 
 
