@@ -2,6 +2,7 @@
 
     python -m kws_tf.convert --run_dir runs/NAME --profile pi
     python -m kws_tf.convert --run_dir runs/NAME --profile tflm --output firmware/model
+    python -m kws_tf.convert --run_dir runs/NAME --profile tflm --streaming internal --hop_frames 2
 
 Profiles:
     pi        int16 PCM of one clip -> int8 logits: front end and network in one integer graph, for tflite-runtime 2.14 and LiteRT.
@@ -9,6 +10,10 @@ Profiles:
               alike; this profile also refuses what TFLite Micro lacks and files that do not fit a microcontroller.
     features  int8 features -> int8 logits, for hosts with a front end of their own.
     float32   float32 features -> float32 logits: the reference, and the quicker one on boards without int8 instructions.
+
+With --streaming the file takes audio as it comes, --hop_frames frames per inference, and gives the scores of every frame: the mean over
+the last window, exactly that of the offline network (docs/streaming.md). Its state is "internal" (kept in the file; reset by a new
+interpreter) or "external" (inputs and outputs that the manifest lists). kws_tf.runtime.Stream plays either.
 
 Integer profiles are calibrated with training clips, drawn by the seed of the run, through the very front end that will feed them.
 Every file passes the lint of its profile before anything is written; a failure leaves the output as it was.
@@ -22,6 +27,7 @@ from absl import flags
 
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, run
+from kws_tf.manifest import STATE_KINDS
 
 FLAGS = flags.FLAGS
 PROFILES = ("pi", "tflm", "features", "float32")
@@ -32,7 +38,10 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "convert"}
     flags.DEFINE_string("run_dir", "", "Run folder of the training: its config.json, labels.txt and best.weights.h5 are used.", **place)
     flags.DEFINE_enum("profile", "pi", PROFILES, "What to make, see above.", **place)
-    flags.DEFINE_string("output", "", "Export folder to make or replace; empty for <run_dir>/export/<profile>.", **place)
+    flags.DEFINE_string("output", "", "Export folder to make or replace; empty for <run_dir>/export/<profile>, with _stream appended "
+                        "if --streaming is given.", **place)
+    flags.DEFINE_enum("streaming", "", ("", *STATE_KINDS), "Make a streaming file with this kind of state; empty for a clip file.", **place)
+    flags.DEFINE_integer("hop_frames", 1, "Frames that one inference of a streaming file takes.", lower_bound=1, **place)
     flags.DEFINE_string("data_root", "", "Data set whose training clips calibrate; empty for that of the run.", **place)
     flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
     flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
@@ -63,7 +72,10 @@ def main(argv):
     if not FLAGS.run_dir:
         raise ConfigError("--run_dir is missing: the folder that training made.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / FLAGS.profile
+    if not FLAGS.streaming and not FLAGS["hop_frames"].using_default_value:
+        raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
+    name = f"{FLAGS.profile}_stream" if FLAGS.streaming else FLAGS.profile
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / name
     # Keras and TensorFlow take seconds to import: only when the flags are known to be good.
     from kws_tf import tflite
     from kws_tf.training import trained_run
@@ -71,8 +83,12 @@ def main(argv):
     trained = trained_run.load(FLAGS.run_dir)
     config = with_data(trained.config, FLAGS.data_root, FLAGS.cache_dir)
     clips = None if FLAGS.profile == "float32" else training_clips(config, trained.classes, FLAGS.calibration_clips)
-    path = tflite.export(trained.backbone, config, trained.classes, clips, output, profile=FLAGS.profile, metrics=trained.metrics,
-                         data_licence=FLAGS.data_licence)
+    arguments = (trained.backbone, config, trained.classes, clips, output)
+    about = {"profile": FLAGS.profile, "metrics": trained.metrics, "data_licence": FLAGS.data_licence}
+    if FLAGS.streaming:
+        path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames, **about)
+    else:
+        path = tflite.export(*arguments, **about)
     print(f"written: {path}")
 
 

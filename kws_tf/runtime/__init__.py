@@ -2,5 +2,6 @@
 
 from kws_tf.runtime.detector import Detector, Event
 from kws_tf.runtime.model import Model, Prediction, load_model
+from kws_tf.runtime.stream import ScoredFrame, Stream
 
-__all__ = ["Detector", "Event", "Model", "Prediction", "load_model"]
+__all__ = ["Detector", "Event", "Model", "Prediction", "ScoredFrame", "Stream", "load_model"]

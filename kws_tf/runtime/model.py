@@ -50,7 +50,7 @@ class Model:
         if manifest.kind != "clip":
             raise ModelFileError(f"{manifest.model_file}: a {manifest.kind} model; clips are scored by a clip model.")
         self.manifest = manifest
-        self.kernels = _kernels_for(manifest) if kernels == AUTO else kernels
+        self.kernels = kernels_for(manifest) if kernels == AUTO else kernels
         self.interpreter_name, self._interpreter = open_interpreter(
             content, interpreter=interpreter, kernels=self.kernels, num_threads=num_threads)
         self._input = _checked_tensor(manifest, "input", manifest.inputs, self._interpreter.get_input_details())
@@ -204,16 +204,31 @@ def _check_shapes(manifest):
         raise ModelFileError(f"manifest: {len(manifest.labels)} labels, but the output is {list(manifest.outputs[0].shape)}.")
 
 
-def _kernels_for(manifest):
+def kernels_for(manifest):
+    """What kernels="auto" stands for: the ones that every machine computes alike for integers, the quick ones for float32."""
     return "optimised" if manifest.inputs[0].dtype == "float32" else "reference"
 
 
 def _checked_tensor(manifest, side, specs, details):
-    """Compares the tensors of the file with the manifest; returns the index of the only one."""
+    """Compares the only tensor of a side of the file with the manifest; returns its index."""
     if len(specs) != 1 or len(details) != 1:
         raise ModelFileError(f"{manifest.model_file}: a clip model has one {side}; the manifest lists {len(specs)}, "
                              f"the file has {len(details)}.")
-    spec, detail = specs[0], details[0]
+    return check_tensor(manifest, side, specs[0], details[0])
+
+
+def check_tensor(manifest, side, spec, detail):
+    """Compares a tensor of the file with the manifest.
+
+    Args:
+        manifest: Manifest. side: "input" or "output", for the message. spec: TensorSpec. detail: the interpreter's description.
+
+    Returns:
+        Index of the tensor in the interpreter.
+
+    Raises:
+        ModelFileError: they differ.
+    """
     scale, zero_point = detail["quantization"]
     for what, expected, found in (("name", spec.name, detail["name"]), ("shape", list(spec.shape), detail["shape"].tolist()),
                                   ("type", spec.dtype, np.dtype(detail["dtype"]).name),

@@ -47,6 +47,8 @@ class StreamingModel:
         delay_frames: feature frames after its own that a score waits for; 0 for a causal network.
         stride_frames: feature frames per score; n of a step is a multiple of it, 1 but for networks with a stride over time.
         window_scores: scores that the mean covers: window_frames / stride_frames, rounded up.
+        input_delay_frames: feature frames that the features wait so that strides meet whole delays; part of delay_frames.
+        row_shape: of one frame of the features, (frequency, 1).
 
     Raises:
         ConversionError: an operation cannot stream, or the model is not built.
@@ -69,10 +71,10 @@ class StreamingModel:
                                   f"{'one that is not built' if shape is None else f'input shape {tuple(shape)}'}.")
         self.model = model
         self.window_frames = window_frames
-        self._row_shape = tuple(shape[2:])
-        plan = make_plan(model, self._row_shape, window_frames)
-        self._network = FrameNetwork(model, self._row_shape, plan)
-        self.delay_frames, self.stride_frames = plan.delay, plan.rate
+        self.row_shape = tuple(shape[2:])
+        plan = make_plan(model, self.row_shape, window_frames)
+        self._network = FrameNetwork(model, self.row_shape, plan)
+        self.delay_frames, self.stride_frames, self.input_delay_frames = plan.delay, plan.rate, plan.input_delay
         self.window_scores = -(-window_frames // self.stride_frames)
         self._average = AVERAGES[average] and AVERAGES[average](self.window_scores, self._network.value_shape)
         if average == "none" and not plan.affine:
@@ -103,8 +105,8 @@ class StreamingModel:
         """
         frames = ops.convert_to_tensor(frames)
         n = frames.shape[1] if len(frames.shape) == 4 else None
-        if n is None or n < 1 or n % self.stride_frames or tuple(frames.shape[2:]) != self._row_shape:
-            raise ConversionError(f"{self.model.name}: a step takes features [batch, n, {self._row_shape[0]}, {self._row_shape[1]}], n a "
+        if n is None or n < 1 or n % self.stride_frames or tuple(frames.shape[2:]) != self.row_shape:
+            raise ConversionError(f"{self.model.name}: a step takes features [batch, n, {self.row_shape[0]}, {self.row_shape[1]}], n a "
                                   f"known multiple of {self.stride_frames}; received shape {tuple(frames.shape)}.")
         missing = [tensor.name for tensor in self.state if tensor.name not in state]
         if missing:
@@ -149,7 +151,7 @@ class StreamingModel:
         return float(np.abs(ops.convert_to_numpy(scores[:, -1]) - ops.convert_to_numpy(self.model(features, training=False))).max())
 
     def _push_out(self, state, batch, average):
-        frames = ops.zeros((batch, self.delay_frames, *self._row_shape))
+        frames = ops.zeros((batch, self.delay_frames, *self.row_shape))
         return self._run(frames, state, ops.zeros((batch, self.delay_frames)), average)[0]
 
     def _run(self, frames, state, valid, average):

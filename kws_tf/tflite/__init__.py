@@ -3,5 +3,6 @@
 from kws_tf.tflite.calibration import calibration_pcm, choose_clips
 from kws_tf.tflite.convert import convert_classifier
 from kws_tf.tflite.export import export
+from kws_tf.tflite.streaming_export import export_streaming
 
-__all__ = ["calibration_pcm", "choose_clips", "convert_classifier", "export"]
+__all__ = ["calibration_pcm", "choose_clips", "convert_classifier", "export", "export_streaming"]

@@ -59,11 +59,17 @@ class Node:
 
 @dataclasses.dataclass(eq=False)
 class Graph:
-    """Nodes in execution order, and the tensors at its borders."""
+    """Nodes in execution order, and the tensors at its borders.
+
+    Args:
+        nodes, inputs, outputs: lists.
+        initialiser: Graph that the CALL_ONCE nodes of this one run; None without such nodes.
+    """
 
     nodes: list
     inputs: list
     outputs: list
+    initialiser: "Graph | None" = None
 
     def consumers(self, tensor):
         """The nodes that read a tensor."""
@@ -94,7 +100,7 @@ def constant(name, data):
 
 
 def read(content):
-    """The main graph of a TFLite file.
+    """The main graph of a TFLite file, with the one that sets its variables.
 
     Args:
         content: bytes of the file.
@@ -103,12 +109,18 @@ def read(content):
         Graph.
 
     Raises:
-        ConversionError: a custom operator, more than one subgraph, or a tensor without a static shape.
+        ConversionError: a custom operator, subgraphs of another kind, or a tensor without a static shape.
     """
     model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
-    if len(model.subgraphs) != 1:
-        raise ConversionError(f"a graph with {len(model.subgraphs)} subgraphs is not supported; expected one.")
-    graph = model.subgraphs[0]
+    graphs = [_read_graph(model, graph) for graph in model.subgraphs]
+    called = {node.options.initSubgraphIndex for node in graphs[0].nodes if node.operator == "CALL_ONCE"}
+    if called != set(range(1, len(graphs))) or len(graphs) > 2:
+        raise ConversionError(f"a graph with {len(graphs)} subgraphs is not supported; expected one, and one that sets its variables.")
+    graphs[0].initialiser = graphs[1] if len(graphs) > 1 else None
+    return graphs[0]
+
+
+def _read_graph(model, graph):
     tensors = [_read_tensor(tensor, model.buffers) for tensor in graph.tensors]
     nodes = []
     for operator in graph.operators:
@@ -116,9 +128,14 @@ def read(content):
         name = _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
         if name == "CUSTOM":
             raise ConversionError(f"the graph holds the custom operator {code.customCode!r}; only TFLite builtins run everywhere.")
-        nodes.append(Node(name, [tensors[i] if i >= 0 else None for i in operator.inputs], [tensors[i] for i in operator.outputs],
-                          operator.builtinOptions, code.version))
-    return Graph(nodes, [tensors[i] for i in graph.inputs], [tensors[i] for i in graph.outputs])
+        nodes.append(Node(name, [tensors[i] if i >= 0 else None for i in _indices(operator.inputs)],
+                          [tensors[i] for i in _indices(operator.outputs)], operator.builtinOptions, code.version))
+    return Graph(nodes, [tensors[i] for i in _indices(graph.inputs)], [tensors[i] for i in _indices(graph.outputs)])
+
+
+def _indices(vector):
+    """The generated code reads an empty vector as None."""
+    return [] if vector is None else vector
 
 
 def _read_tensor(tensor, buffers):
@@ -178,11 +195,19 @@ def write(graph):
     model = schema.ModelT()
     model.version, model.description = 3, DESCRIPTION
     model.buffers, model.operatorCodes = [schema.BufferT()], []
+    buffers, codes = {}, {}
+    model.subgraphs = [_pack_graph(part, name, model, buffers, codes)
+                       for part, name in ((graph, "main"), (graph.initialiser, "initialiser")) if part is not None]
+    builder = _SharingBuilder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def _pack_graph(graph, name, model, buffers, codes):
     subgraph = schema.SubGraphT()
-    subgraph.name, subgraph.tensors, subgraph.operators = "main", [], []
+    subgraph.name, subgraph.tensors, subgraph.operators = name, [], []
     tensors = graph.tensors()
     index = {id(tensor): i for i, tensor in enumerate(tensors)}
-    buffers, codes = {}, {}
     for tensor in tensors:
         subgraph.tensors.append(_pack_tensor(tensor, model.buffers, buffers))
     for node in graph.nodes:
@@ -196,10 +221,7 @@ def write(graph):
         subgraph.operators.append(operator)
     subgraph.inputs = [index[id(tensor)] for tensor in graph.inputs]
     subgraph.outputs = [index[id(tensor)] for tensor in graph.outputs]
-    model.subgraphs = [subgraph]
-    builder = _SharingBuilder()
-    builder.Finish(model.Pack(builder), b"TFL3")
-    return bytes(builder.Output())
+    return subgraph
 
 
 def _pack_tensor(tensor, buffers, known):

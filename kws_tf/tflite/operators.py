@@ -39,6 +39,8 @@ def count(content):
 
 def macs(node):
     """Multiply-accumulates of one node: output elements times the taps that feed each; 0 for all but convolutions and products."""
+    if not node.outputs:
+        return 0
     elements = int(np.prod(node.output.shape))
     if node.operator == "CONV_2D":
         return elements * int(np.prod(node.inputs[1].shape[1:]))

@@ -1,0 +1,76 @@
+"""Exports a trained network as a streaming file, with its manifest and labels."""
+
+import math
+
+import numpy as np
+from absl import logging
+
+from kws_tf.errors import ConversionError
+from kws_tf.tflite import export_folder, flatbuffer
+from kws_tf.tflite.calibration import calibration_features
+from kws_tf.tflite.export import MODEL_FILE, describe, finish, silence_range
+from kws_tf.tflite.profiles import profile_of
+from kws_tf.tflite.streaming import join_clips, prepare, streaming_graph
+
+CLIPS_PER_RECORDING = 4
+
+
+def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *, profile="pi", state="external", hop_frames=1, metrics=None,
+                     data_licence=""):
+    """Converts a trained network for audio that comes hop by hop, and writes its export folder.
+
+    Args:
+        model, run_config, classes, calibration_pcm, output_dir, profile, metrics, data_licence: see export.export.
+        state: "internal" (the file remembers) or "external" (the caller passes every state on).
+        hop_frames: frames that one inference takes.
+
+    Returns:
+        Path of the model file.
+
+    Raises:
+        ConversionError: see export.export; the network cannot stream, or the profile keeps its state elsewhere. Nothing is written then.
+
+    Example:
+        >>> export_streaming(backbone, config, classes, pcm, "runs/pi/export/tflm_stream", profile="tflm", state="internal", hop_frames=2)
+    """
+    profile = profile_of(profile)
+    if state not in profile.states:
+        raise ConversionError(f"profile {profile.name} takes {' or '.join(profile.states)} state; received {state!r}. Set --streaming.")
+    export_folder.check(output_dir, MODEL_FILE)
+    features = run_config.features
+    network = prepare_run(model, run_config, classes, calibration_pcm, profile)
+    graph, section = streaming_graph(network, features, hop_frames, state, profile.input_kind)
+    content = flatbuffer.write(graph)
+    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
+                        metrics=metrics, data_licence=data_licence, streaming=section)
+    path = finish(output_dir, content, manifest)
+    logging.info("streaming: %d frames (%g ms) per step, %s state in %d tensors of %d bytes, scores %d frames (%g ms) late.", hop_frames,
+                 hop_frames * features.hop_ms, state, len(section.states), state_bytes(section), section.delay_frames, section.delay_ms)
+    return path
+
+
+def prepare_run(model, run_config, classes, calibration_pcm, profile):
+    """The streaming network of a training run, calibrated with its clips joined to recordings.
+
+    Args:
+        model, run_config, classes, calibration_pcm: see export.export. profile: Profile.
+
+    Returns:
+        streaming.StreamingNetwork.
+    """
+    features = run_config.features
+    window = features.n_frames(run_config.clip_samples)
+    n_outputs = model.compute_output_shape((1, window, features.n_features, 1))[-1]
+    if n_outputs != len(classes):
+        raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
+    calibration = None
+    if profile.dtype != "float32":
+        pcm = join_clips(np.asarray(calibration_pcm), CLIPS_PER_RECORDING, np.random.default_rng(run_config.train.seed))
+        calibration = calibration_features(features, pcm, profile.input_kind)
+    return prepare(model, window, calibration, input_range=silence_range(features))
+
+
+def state_bytes(section):
+    """Bytes of all states of a step, from its manifest.Streaming."""
+    return sum(math.prod(state.shape) * np.dtype(state.dtype).itemsize for state in section.states)
