@@ -16,7 +16,6 @@ MOVE_VERSIONS = {"CONCATENATION": 2, "STRIDED_SLICE": 2}
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLINGS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 ELEMENTWISE = ("ADD", "GREATER", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "RELU", "SELECT_V2", "SUB", "TANH")
-LAST_AXIS = ("FULLY_CONNECTED", "L2_NORMALIZATION")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -133,6 +132,10 @@ class _Rewriter:
             fine = time_left and not {0, TIME} & set((np.atleast_1d(node.inputs[1].data) % len(source)).tolist())
         elif node.operator in ELEMENTWISE:
             fine = time_left and all(_same_in_every_frame(tensor) for tensor in node.inputs if tensor.data is not None)
+        elif node.operator == "CONCATENATION":
+            fine = time_left and node.options.axis % len(target) > TIME
+        elif node.operator == "TRANSPOSE":
+            fine = time_left and node.inputs[1].data[:TIME + 1].tolist() == [0, TIME]
         elif node.operator in ("RESHAPE", "L2_NORMALIZATION", "QUANTIZE"):
             fine = time_left
         else:
