@@ -27,10 +27,10 @@ KERNELS_HELP = ("auto: reference kernels for an integer model, which give the sa
 
 def available():
     """Import names of the interpreters that this machine has, best first; nothing is imported."""
-    return tuple(name for name in INTERPRETERS if _unusable(name) == "")
+    return tuple(name for name in INTERPRETERS if unusable(name) == "")
 
 
-def _unusable(name):
+def unusable(name):
     """Why an interpreter cannot be used here; "" if it can."""
     try:
         found = importlib.util.find_spec(name) is not None
@@ -59,7 +59,7 @@ def import_interpreter(name=None):
         raise ConfigError(f"interpreter must be one of {', '.join(INTERPRETERS)}; received {name!r}.")
     reasons = []
     for candidate in [name] if name else INTERPRETERS:
-        reason = _unusable(candidate)
+        reason = unusable(candidate)
         if not reason:
             try:
                 return candidate, importlib.import_module(INTERPRETERS[candidate])

@@ -1,0 +1,99 @@
+"""Runs one exported file in every TFLite interpreter that is installed and says how far their integers are apart.
+
+    python -m kws_tf.parity export/pi --clips DIR
+    python -m kws_tf.parity export/pi --clips DIR --n_clips 500 --json
+
+What is promised, and makes the exit status 1 where it is broken:
+    front end    equal to the numpy twin in every interpreter, with every choice of kernels
+    logits       equal in TFLite Micro and the reference kernels of tflite-runtime and LiteRT; the best class the same everywhere;
+                 optimised kernels within --optimised_steps
+
+Optimised int8 kernels round their rescaling otherwise than the reference (LiteRT's ADD and SUB by one step, for example), and a deep
+network passes such steps on: BC-ResNet-1, about 170 operators, was seen to end up 3 steps away, and never with another best class.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+
+import numpy as np
+from absl import flags
+
+from kws_tf.errors import AudioError, ConfigError
+from kws_tf.flags import run
+
+FLAGS = flags.FLAGS
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this program."""
+    place = {"flag_values": flag_values, "module_name": "parity"}
+    flags.DEFINE_string("clips", "", "Folder of recordings, searched in all its folders.", **place)
+    flags.DEFINE_integer("n_clips", 50, "Recordings to run, drawn with --seed; 0 for all.", lower_bound=0, **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw.", **place)
+    flags.DEFINE_integer("optimised_steps", 4, "Steps (LSB) by which the logits of optimised integer kernels may differ.", lower_bound=0,
+                         **place)
+    flags.DEFINE_boolean("json", False, "Print one JSON object instead of a table.", **place)
+
+
+def load_clips(folder, manifest, n_clips, seed):
+    """Recordings of a folder, cut as the model's evaluation cuts them: int16 [clips, clip_samples].
+
+    Raises:
+        AudioError: there are none, or one cannot be read.
+    """
+    from kws_tf import audio
+    from kws_tf.crop import fit_clip
+    from kws_tf.dataset.scan import AUDIO_SUFFIXES
+
+    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
+    if not paths:
+        raise AudioError(f"--clips={folder}: no recordings in this folder.")
+    order = np.random.default_rng(seed).permutation(len(paths))[:n_clips or None]
+    return np.stack([fit_clip(audio.read_pcm(paths[i], manifest.sample_rate), manifest.clip_samples, manifest.crop)[0] for i in order])
+
+
+def print_report(path, found):
+    """Prints the outcome as a table."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    console = console if console.is_terminal else Console(width=130, highlight=False, soft_wrap=True)
+    table = Table(title=f"{path}: {found.clips} clips", title_justify="left")
+    for header in ("tensors", "interpreter", "kernels", "compared with", "largest difference", "best class changed", "promise"):
+        table.add_column(header, justify="right" if header in ("largest difference", "best class changed") else "left")
+    for row in found.differences:
+        table.add_row(row.group, row.runtime, row.kernels, row.reference, f"{row.steps:g}", str(row.argmax_changes),
+                      "kept" if row.kept else f"BROKEN (at most {row.allowed:g})")
+    console.print(table)
+    for name, reason in found.absent.items():
+        console.print(f"absent: {name}: {reason}")
+
+
+def main(argv):
+    if len(argv) != 2:
+        raise ConfigError(f"one model is expected: a .tflite file or its export folder; received {len(argv) - 1} arguments.")
+    if not FLAGS.clips:
+        raise ConfigError("--clips is missing: a folder of recordings.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    from kws_tf.runtime import model_file
+
+    manifest, content = model_file.read(argv[1])
+    pcm = load_clips(FLAGS.clips, manifest, FLAGS.n_clips, FLAGS.seed)
+    from kws_tf.tflite import parity
+
+    found = parity.compare(manifest, content, pcm, optimised_steps=FLAGS.optimised_steps)
+    if FLAGS.json:
+        rows = [{**dataclasses.asdict(row), "allowed": row.allowed if np.isfinite(row.allowed) else None, "kept": row.kept}
+                for row in found.differences]
+        print(json.dumps({"file": argv[1], "model_id": manifest.model_id, "clips": found.clips, "kept": found.kept, "differences": rows,
+                          "absent": found.absent}, indent=2))
+    else:
+        print_report(argv[1], found)
+    return int(not found.kept)
+
+
+if __name__ == "__main__":
+    run(main, define)
