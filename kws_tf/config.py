@@ -150,7 +150,10 @@ class AugmentConfig:
         noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
         noise_amplitude, noise_snr_db: low and high.
         white_noise_prob, white_noise_dbfs: share of clips that get white noise, of a level from U(white_noise_dbfs) relative to full scale.
+        rir_dir: folder of room impulse responses, made by kws_tf.rooms or recorded; "" for none.
+        rir_prob: share of clips that are in a room, their noise with them; noise_snr_db then is that of the sources.
         gain_prob, gain_db: level change drawn from U(gain_db).
+        mic_prob: share of clips that go through a cheap microphone: band limits, tilted spectrum, clipping.
         peak_normalize: bring every training clip to full scale first; only to reproduce the published training of SparkNet.
         silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude),
             synthetic noise if there is no noise_dir.
@@ -169,8 +172,11 @@ class AugmentConfig:
     noise_snr_db: tuple[float, ...] = (-5.0, 30.0)
     white_noise_prob: float = 0.0
     white_noise_dbfs: tuple[float, ...] = (-90.0, -46.0)
+    rir_dir: str = ""
+    rir_prob: float = 0.0
     gain_prob: float = 0.0
     gain_db: tuple[float, ...] = (-20.0, 6.0)
+    mic_prob: float = 0.0
     peak_normalize: bool = False
     silence_label: str = "_silence_"
     silence_amplitude: tuple[float, ...] = (0.0, 1.0)
@@ -182,8 +188,9 @@ class AugmentConfig:
 
     def __post_init__(self):
         own = "augment"
-        for name in ("shift_prob", "noise_prob", "white_noise_prob", "gain_prob", "spec_prob"):
+        for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
+        _require(self.rir_dir or not self.rir_prob, f"{own}: rir_prob={self.rir_prob:g} needs impulse responses; set --rir_dir.")
         _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
         _require_choice(own, "noise_mode", self.noise_mode, ("amplitude", "snr"))

@@ -5,13 +5,15 @@ A draw is a dictionary of small tensors, one entry per clip. It can be recorded 
 
 from kws_tf.augment.background_noise import BackgroundNoise
 from kws_tf.augment.gain import Gain
+from kws_tf.augment.microphone import Microphone
 from kws_tf.augment.noise_bank import NoiseBank
 from kws_tf.augment.peak_normalization import PeakNormalization
+from kws_tf.augment.room import Room
 from kws_tf.augment.spec_augment import SpecAugment, frequency_mask_rows
 from kws_tf.augment.synthetic_noise import synthetic_noise
 from kws_tf.augment.time_shift import TimeShift
 from kws_tf.augment.waveform_augment import WaveformAugment
 from kws_tf.augment.white_noise import WhiteNoise
 
-__all__ = ["BackgroundNoise", "Gain", "NoiseBank", "PeakNormalization", "SpecAugment", "TimeShift", "WaveformAugment", "WhiteNoise",
-           "frequency_mask_rows", "synthetic_noise"]
+__all__ = ["BackgroundNoise", "Gain", "Microphone", "NoiseBank", "PeakNormalization", "Room", "SpecAugment", "TimeShift", "WaveformAugment",
+           "WhiteNoise", "frequency_mask_rows", "synthetic_noise"]

@@ -60,11 +60,15 @@ class BackgroundNoise:
 
     def apply(self, pcm, draws):
         """[batch, samples] -> [batch, samples], not limited to [-1, 1)."""
+        return pcm + self.scaled(pcm, draws)
+
+    def scaled(self, pcm, draws):
+        """The noise that apply adds: [batch, samples] -> [batch, samples]."""
         noise = self.bank.cut(draws["noise_start"])
         amplitude = draws["noise_amplitude"]
         if "noise_snr_db" in draws:
             amplitude = amplitude + _amplitude_for_snr(pcm, noise, draws["noise_snr_db"])
-        return pcm + noise * amplitude[:, None]
+        return noise * amplitude[:, None]
 
 
 def _amplitude_for_snr(pcm, noise, snr_db):

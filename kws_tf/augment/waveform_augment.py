@@ -5,9 +5,11 @@ from keras import ops
 
 from kws_tf.augment.background_noise import BackgroundNoise
 from kws_tf.augment.gain import Gain
+from kws_tf.augment.microphone import Microphone
 from kws_tf.augment.noise_bank import NoiseBank
 from kws_tf.augment.peak_normalization import PeakNormalization
 from kws_tf.augment.random_draw import uniform
+from kws_tf.augment.room import Room
 from kws_tf.augment.synthetic_noise import synthetic_noise
 from kws_tf.augment.time_shift import TimeShift
 from kws_tf.augment.white_noise import WhiteNoise
@@ -18,10 +20,11 @@ LARGEST_SAMPLE = 32767 / 32768
 
 
 class WaveformAugment:
-    """Peak normalisation, time shift, background noise, white noise, gain, in this order, then the limits of 16-bit PCM.
+    """Peak normalisation, time shift, background noise, room, white noise, gain, microphone, in this order, then the limits of 16-bit PCM.
 
     One coin per clip decides on shift and background noise together: with equal probabilities a clip gets both or neither, as in the
-    published recipe of BC-ResNet. White noise has a coin of its own, and so has the gain, which comes last, on clip and noise alike.
+    published recipe of BC-ResNet. The others have coins of their own. Clip and noise are at two places of the room; white noise is that of
+    the microphone itself, and gain and microphone act on all there is.
     A change whose probability is 0 is left out of the graph and of the draws.
 
     Without recordings only clips of the silence class get noise, and that is synthetic: white, pink and brown, the same in every run.
@@ -32,9 +35,10 @@ class WaveformAugment:
         clip_samples: length of the clips.
         recordings: noise, arrays int16 [samples] at sample_rate; empty for none.
         silence_index: label of the silence class, None if there is none.
+        responses: impulse responses float32 [rooms, 2, samples] of kws_tf.dataset.load_responses; None for none.
 
     Raises:
-        ConfigError: noise_dir is set but no recordings are passed, or a shift that is not shorter than the clip.
+        ConfigError: noise_dir or rir_dir is set but no recordings or responses are passed, or a shift that is not shorter than the clip.
 
     Example:
         waveform = WaveformAugment(AugmentConfig(), 16000, 16000, recordings, silence_index=0)
@@ -42,11 +46,13 @@ class WaveformAugment:
         pcm = waveform.apply(pcm, draws)             # [batch, 16000]
     """
 
-    def __init__(self, augment, sample_rate, clip_samples, recordings=(), silence_index=None):
+    def __init__(self, augment, sample_rate, clip_samples, recordings=(), silence_index=None, responses=None):
         if augment.noise_dir and not recordings:
             raise ConfigError(f"WaveformAugment: noise_dir is {augment.noise_dir!r}, but no noise recording was passed.")
+        if augment.rir_dir and responses is None:
+            raise ConfigError(f"WaveformAugment: rir_dir is {augment.rir_dir!r}, but no impulse responses were passed.")
         noise_prob = augment.noise_prob if recordings else 0.0
-        self.shift = self.noise = self.white_noise = self.gain = None
+        self.shift = self.noise = self.room = self.white_noise = self.gain = self.microphone = None
         self.peak_normalization = PeakNormalization() if augment.peak_normalize else None
         max_samples = round(augment.shift_ms * sample_rate / 1000)
         if augment.shift_prob and max_samples:
@@ -57,10 +63,14 @@ class WaveformAugment:
                              "other clips none.", augment.silence_label)
                 recordings = synthetic_noise(sample_rate, SYNTHETIC_NOISE_S, seed=0)
             self.noise = BackgroundNoise(augment, NoiseBank(recordings, clip_samples), noise_prob, silence_index)
+        if augment.rir_prob and responses is not None:
+            self.room = Room(augment.rir_prob, responses, clip_samples)
         if augment.white_noise_prob:
             self.white_noise = WhiteNoise(augment.white_noise_prob, augment.white_noise_dbfs, sample_rate, clip_samples)
         if augment.gain_prob:
             self.gain = Gain(augment.gain_prob, augment.gain_db)
+        if augment.mic_prob:
+            self.microphone = Microphone(augment.mic_prob, sample_rate, clip_samples)
         self.clip_samples = clip_samples
 
     @property
@@ -69,7 +79,7 @@ class WaveformAugment:
         return any(self._changes())
 
     def _changes(self):
-        return self.peak_normalization, self.shift, self.noise, self.white_noise, self.gain
+        return self.peak_normalization, self.shift, self.noise, self.room, self.white_noise, self.gain, self.microphone
 
     def draw(self, batch_size, labels, seed_generator):
         """Draws for the clips of one batch.
@@ -81,7 +91,8 @@ class WaveformAugment:
 
         Returns:
             Dictionary of tensors [batch]: shift_samples int32, noise_start int32, noise_amplitude float32, noise_snr_db float32,
-            white_noise_start int32, white_noise_dbfs float32, gain_db float32, those that the configuration asks for.
+            room int32, white_noise_start int32, white_noise_dbfs float32, gain_db float32 and those of Microphone; of these, what the
+            configuration asks for.
         """
         draws = {}
         coin = uniform((batch_size,), seed_generator)
@@ -89,10 +100,9 @@ class WaveformAugment:
             draws.update(self.shift.draw(coin, seed_generator))
         if self.noise:
             draws.update(self.noise.draw(coin, labels, seed_generator))
-        if self.white_noise:
-            draws.update(self.white_noise.draw(uniform((batch_size,), seed_generator), seed_generator))
-        if self.gain:
-            draws.update(self.gain.draw(uniform((batch_size,), seed_generator), seed_generator))
+        for change in (self.room, self.white_noise, self.gain, self.microphone):
+            if change:
+                draws.update(change.draw(uniform((batch_size,), seed_generator), seed_generator))
         return draws
 
     def apply(self, pcm, draws):
@@ -105,7 +115,15 @@ class WaveformAugment:
         Returns:
             float32 [batch, clip_samples] in [-1, 1).
         """
-        for change in self._changes():
+        for change in (self.peak_normalization, self.shift):
+            if change:
+                pcm = change.apply(pcm, draws)
+        noise = self.noise.scaled(pcm, draws) if self.noise else None
+        if self.room:
+            pcm = self.room.apply(pcm, noise, draws)
+        elif noise is not None:
+            pcm = pcm + noise
+        for change in (self.white_noise, self.gain, self.microphone):
             if change:
                 pcm = change.apply(pcm, draws)
         return ops.clip(pcm, -1.0, LARGEST_SAMPLE)

@@ -2,7 +2,8 @@
 
 from kws_tf.dataset.checks import SPLITS
 from kws_tf.dataset.clip_dataset import ClipDataset, load
+from kws_tf.dataset.impulse_responses import load_responses
 from kws_tf.dataset.noise import load_noise
 from kws_tf.dataset.split import Split
 
-__all__ = ["SPLITS", "ClipDataset", "Split", "load", "load_noise"]
+__all__ = ["SPLITS", "ClipDataset", "Split", "load", "load_noise", "load_responses"]

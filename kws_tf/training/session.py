@@ -42,16 +42,16 @@ def build_network(config, classes):
     logging.info("%s: %d trainable weights, input %d frames x %d features, %d classes, layout %s.",
                  backbone.name, n_weights, n_frames, n_features, len(classes), layout)
     recipe, pre_roll_augment = config.train, None
-    recordings = _noise(config)
+    sounds = {"recordings": _noise(config), "responses": _responses(config)}
     if recipe.pre_roll_probability:
         context = pre_roll.context_frames(backbone, n_frames, n_features)
         if recipe.pre_roll_frames < context:
             logging.warning("pre_roll_frames=%d: %s looks back %d frames, so its state still holds zeros from before the pre-roll. "
                             "Use --pre_roll_frames=%d or more.", recipe.pre_roll_frames, backbone.name, context, context)
-        pre_roll_augment = _waveform_augment(config, classes, recordings, recipe.pre_roll_frames * config.features.hop_samples)
+        pre_roll_augment = _waveform_augment(config, classes, sounds, recipe.pre_roll_frames * config.features.hop_samples)
     return TrainingNetwork(
         features.build(config.features, name="features"), backbone,
-        waveform_augment=_waveform_augment(config, classes, recordings), pre_roll_augment=pre_roll_augment,
+        waveform_augment=_waveform_augment(config, classes, sounds), pre_roll_augment=pre_roll_augment,
         spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
         forward=training_forward(layout, backbone), seed=config.train.seed)
 
@@ -64,9 +64,13 @@ def _noise(config):
                               allow_bad_files=config.data.allow_bad_files)
 
 
-def _waveform_augment(config, classes, recordings, earlier_samples=0):
+def _responses(config):
+    return dataset.load_responses(config.augment.rir_dir, config.features.sample_rate) if config.augment.rir_dir else None
+
+
+def _waveform_augment(config, classes, sounds, earlier_samples=0):
     silence = config.augment.silence_label
-    return augment.WaveformAugment(config.augment, config.features.sample_rate, earlier_samples + config.clip_samples, recordings,
+    return augment.WaveformAugment(config.augment, config.features.sample_rate, earlier_samples + config.clip_samples, **sounds,
                                    silence_index=classes.index(silence) if silence in classes else None)
 
 

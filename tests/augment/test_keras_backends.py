@@ -13,7 +13,7 @@ from kws_tf.augment import SpecAugment, WaveformAugment
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig
 
 AUGMENT = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6, white_noise_prob=0.5,
-                        peak_normalize=True)
+                        peak_normalize=True, rir_dir="rooms", rir_prob=0.5, mic_prob=0.5)
 CLIP, FEATURES = 2000, FEATURE_PRESETS["bc_resnet"]
 
 PROGRAM = """
@@ -26,9 +26,10 @@ from kws_tf.config import FEATURE_PRESETS, AugmentConfig
 
 given = dict(np.load(sys.argv[1]))
 augment = AugmentConfig(noise_dir="noise", noise_mode="snr", gain_prob=0.5, time_mask_frames=6, white_noise_prob=0.5,
-                        peak_normalize=True)
+                        peak_normalize=True, rir_dir="rooms", rir_prob=0.5, mic_prob=0.5)
 preset = FEATURE_PRESETS["bc_resnet"]
-waveform = WaveformAugment(augment, 16000, given["pcm"].shape[1], [given["noise"]], silence_index=0)
+waveform = WaveformAugment(augment, 16000, given["pcm"].shape[1], [given["noise"]], silence_index=0,
+                           responses=given["responses"])
 masks = SpecAugment(augment, preset.n_frames(given["pcm"].shape[1]), preset.n_features, tau=2)
 layer = features.build(preset)
 
@@ -55,11 +56,12 @@ def test_same_features_from_the_same_draws(backend, tmp_path, seeds, as_numpy):
     rng = np.random.default_rng(8)
     pcm = rng.uniform(-0.5, 0.5, (6, CLIP)).astype(np.float32)
     noise, labels = rng.integers(-9000, 9000, 5000).astype(np.int16), np.arange(6, dtype=np.int32) % 3
-    waveform = WaveformAugment(AUGMENT, 16000, CLIP, [noise], silence_index=0)
+    responses = rng.normal(size=(3, 2, 200)).astype(np.float32) * np.exp(-np.arange(200) / 40).astype(np.float32)
+    waveform = WaveformAugment(AUGMENT, 16000, CLIP, [noise], silence_index=0, responses=responses)
     masks = SpecAugment(AUGMENT, FEATURES.n_frames(CLIP), FEATURES.n_features, tau=2)
     draws = as_numpy({**waveform.draw(6, labels, seeds), **masks.draw(6, seeds)})
     expected = np.asarray(masks.apply(features.build(FEATURES)(waveform.apply(pcm, draws)), draws))
-    np.savez(tmp_path / "given.npz", pcm=pcm, noise=noise, labels=labels, **draws)
+    np.savez(tmp_path / "given.npz", pcm=pcm, noise=noise, labels=labels, responses=responses, **draws)
 
     done = subprocess.run([sys.executable, "-c", PROGRAM, tmp_path / "given.npz", tmp_path / "got.npz"], capture_output=True, text=True,
                           check=False, env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": os.pathsep.join(sys.path)})

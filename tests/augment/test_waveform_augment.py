@@ -169,3 +169,31 @@ def test_nothing_to_do(pcm, seeds):
 def test_noise_folder_without_recordings_is_refused():
     with pytest.raises(ConfigError, match="noise_dir is 'noise', but no noise recording was passed"):
         WaveformAugment(EVERYTHING, RATE, CLIP)
+
+
+def test_room_takes_clip_and_noise_at_the_ratio_of_their_sources_and_gain_and_microphone_follow(recordings, pcm, as_numpy):
+    rng = np.random.default_rng(9)
+    responses = rng.normal(size=(4, 2, 60)) * np.exp(-np.arange(60) / 9)
+    augment = AugmentConfig(noise_dir="noise", noise_mode="snr", noise_prob=1.0, shift_prob=0.0, rir_dir="rooms", rir_prob=0.6,
+                            gain_prob=1.0, gain_db=(-40.0, -30.0), mic_prob=0.5)
+    waveform = WaveformAugment(augment, RATE, CLIP, recordings, responses=responses)
+    draws = as_numpy(waveform.draw(32, LABELS, keras.random.SeedGenerator(2)))
+    assert 8 < (draws["room"] >= 0).sum() < 30
+    noise = np.asarray(waveform.noise.scaled(pcm, draws))
+    power_db = 10 * np.log10(np.mean(pcm**2, axis=1) / np.mean(noise**2, axis=1))
+    np.testing.assert_allclose(power_db, draws["noise_snr_db"], atol=1e-3)
+    expected = np.zeros_like(pcm)
+    for clip, room in enumerate(draws["room"]):
+        heard = [pcm[clip], noise[clip]]
+        if room >= 0:
+            heard = [np.convolve(sound, response)[:CLIP] for sound, response in zip(heard, responses[room], strict=True)]
+        expected[clip] = sum(heard) * 10 ** (draws["gain_db"][clip] / 20)
+    expected = np.asarray(waveform.microphone.apply(expected, draws))
+    np.testing.assert_allclose(waveform.apply(pcm, draws), expected, atol=2e-6)
+
+
+def test_rooms_without_responses_are_refused(recordings):
+    with pytest.raises(ConfigError, match="rir_dir is 'rooms', but no impulse responses were passed"):
+        WaveformAugment(AugmentConfig(rir_dir="rooms", rir_prob=0.5), RATE, CLIP, recordings)
+    with pytest.raises(ConfigError, match="rir_prob=0.5 needs impulse responses; set --rir_dir"):
+        AugmentConfig(rir_prob=0.5)
