@@ -94,17 +94,27 @@ def _convolution(node, x, weights, bias=0.0):
 
 
 def _depthwise(node, x, weights, bias=0.0):
-    options = node.options
-    if weights.shape[1:3] == (1, 1):
+    options, channels = node.options, x.shape[-1]
+    if weights.shape[1:] == (1, 1, channels):
         return x[:, ::options.strideH, ::options.strideW] * weights[0] + bias
-    kernel = np.transpose(weights, (1, 2, 3, 0))
+    # output channels are ordered by input channel first, as those of TensorFlow
+    kernel = np.reshape(weights, (*weights.shape[1:3], channels, -1))
+    dilations = (options.dilationHFactor, options.dilationWFactor)
     if options.strideH == options.strideW:
         return tf.nn.depthwise_conv2d(x, kernel, (1, options.strideH, options.strideW, 1), PADDINGS[options.padding],
-                                      dilations=(options.dilationHFactor, options.dilationWFactor)) + bias
+                                      dilations=dilations) + bias
     # TensorFlow refuses unequal strides; without padding, dropping outputs gives the same.
-    if options.padding != schema.Padding.VALID:
-        raise ConversionError(f"{node.output.name}: a depthwise convolution with unequal strides must not be padded.")
-    return tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "VALID")[:, ::options.strideH, ::options.strideW] + bias
+    if options.padding == schema.Padding.SAME:
+        zeros = [same_padding(*axis) for axis in zip(x.shape[1:3], kernel.shape[:2], (options.strideH, options.strideW), dilations,
+                                                     strict=True)]
+        x = tf.pad(x, [(0, 0), *zeros, (0, 0)])
+    return tf.nn.depthwise_conv2d(x, kernel, (1, 1, 1, 1), "VALID", dilations=dilations)[:, ::options.strideH, ::options.strideW] + bias
+
+
+def same_padding(size, taps, stride, dilation=1):
+    """Zeros (before, after) an axis that the padding SAME stands for."""
+    total = max((-(-size // stride) - 1) * stride + (taps - 1) * dilation + 1 - size, 0)
+    return total // 2, total - total // 2
 
 
 def _pool(function):
@@ -129,9 +139,16 @@ def _reshape(node, x, *_):
     return tf.reshape(x, (x.shape[0] * target[0] // source[0], *target[1:]))
 
 
+def _transpose(node, x, order):
+    if order[0] != 0:
+        raise ConversionError(f"{node.output.name}: a transposition that moves the batch is not supported.")
+    return tf.transpose(x, order)
+
+
 _OPERATORS = {
     "ADD": lambda node, a, b: a + b,
     "AVERAGE_POOL_2D": _pool(tf.nn.avg_pool2d),
+    "CONCATENATION": lambda node, *parts: tf.concat(parts, node.options.axis),
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _depthwise,
     "FULLY_CONNECTED": _fully_connected,
@@ -149,6 +166,7 @@ _OPERATORS = {
     "SELECT_V2": lambda node, condition, a, b: tf.where(condition, a, b),
     "SUB": lambda node, a, b: a - b,
     "TANH": lambda node, x: tf.tanh(x),
+    "TRANSPOSE": _transpose,
 }
 _ACTIVATIONS = {
     schema.ActivationFunctionType.NONE: lambda x: x,

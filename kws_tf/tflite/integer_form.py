@@ -8,10 +8,12 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution
-from kws_tf.tflite.flatbuffer import Node, Tensor, constant
+from kws_tf.tflite.flatbuffer import Tensor, constant
+from kws_tf.tflite.nodes import NO_ACTIVATION, depthwise, replace, reshape
 from kws_tf.tflite.ranges import Histogram, choose_range, parts
+from kws_tf.tflite.row_products import merge_row_products
 
-NO_ACTIVATION = schema.ActivationFunctionType.NONE
+ROWS = 2
 
 
 def integer_form(graph, clips):
@@ -22,11 +24,17 @@ def integer_form(graph, clips):
         clips: float32 [clips, ...], calibration clips; large networks use as many of them as fit into memory.
     """
     give_biases(graph)
+    merge_row_products(graph)
     poolings_to_depthwise(graph)
+    clips = parts(graph, clips)[0]
     affines = [found for node in graph.nodes if (found := match_row_affine(graph, node)) is not None]
-    ranges = channel_ranges(graph, [affine[0] for affine in affines], parts(graph, clips)[0])
+    ranges = channel_ranges(graph, [affine[0] for affine in affines], clips)
     for affine, (low, high) in zip(affines, ranges, strict=True):
         split_row_affine(graph, *affine, low, high)
+    joints = [found for node in graph.nodes if (found := match_joint(graph, node)) is not None]
+    ranges = channel_ranges(graph, [node for joint in joints for node in joint[:2]], clips)
+    for joint, of_rows, of_row in zip(joints, ranges[::2], ranges[1::2], strict=True):
+        fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()))
 
 
 def give_biases(graph):
@@ -105,6 +113,48 @@ def split_row_affine(graph, convolution, mul, add, scale, shift, low, high):
     replace(graph, [mul, add], [reshape(convolution.output, flat), pointwise, reshape(scaled, add.output)])
 
 
+def match_joint(graph, node):
+    """Finds rows and the output of a convolution that a concatenation joins for one depthwise convolution, see row_products.
+
+    Returns:
+        (node that computes the rows, convolution, depthwise convolution); None if `node` does not join such tensors.
+    """
+    if node.operator != "CONCATENATION" or len(node.inputs) != 2 or node.options.axis != ROWS:
+        return None
+    producers, reader = [graph.producer(tensor) for tensor in node.inputs], graph.only_consumer(node.output)
+    if None in producers or reader is None or reader.operator != "DEPTHWISE_CONV_2D":
+        return None
+    if reader.inputs[1].shape[1:3] != (1, node.output.shape[ROWS]):
+        return None
+    alone = graph.only_consumer(node.inputs[1]) is node and producers[1].operator == "CONV_2D"
+    return (*producers, reader) if alone and producers[1].options.fusedActivationFunction == NO_ACTIVATION else None
+
+
+def fill_range(rows, convolution, reader, low, high, target_low, target_high):
+    """Gives every channel of a convolution the range of the tensor that it is concatenated with, for they share one int8 scale.
+
+    x' = (x - low[c]) * gain[c] + target_low,   gain = (target_high - target_low) / (high - low),
+
+    by its weights and biases; the depthwise convolution that reads both takes it back by its own.
+
+    Args:
+        rows, convolution, reader: see match_joint.
+        low, high: float32 [channels], range of the convolution's output. target_low, target_high: that of the other tensor.
+    """
+    gain = (target_high - target_low) / np.maximum(high - low, np.float32(1e-6))
+    shift = target_low - gain * low
+    weights, bias = convolution.inputs[1], convolution.inputs[2]
+    convolution.inputs[1] = constant(weights.name, weights.data * gain.reshape(-1, 1, 1, 1))
+    convolution.inputs[2] = constant(bias.name, bias.data * gain + shift)
+
+    multiplier, first = reader.options.depthMultiplier, rows.output.shape[ROWS]
+    weights, bias = reader.inputs[1], reader.inputs[2]
+    changed = weights.data.copy()
+    changed[0, 0, first:] /= np.repeat(gain, multiplier)
+    reader.inputs[1] = constant(weights.name, changed)
+    reader.inputs[2] = constant(bias.name, bias.data - (changed[0, 0, first:] * np.repeat(shift, multiplier)).sum(0))
+
+
 def poolings_to_depthwise(graph):
     """Turns average poolings over a whole axis into depthwise convolutions with equal weights.
 
@@ -125,30 +175,3 @@ def _pools_everything(node):
     whole = all(size == axis or (size, stride) == (1, 1)
                 for size, stride, axis in zip(windows, strides, node.inputs[0].shape[1:3], strict=True))
     return whole and node.options.padding == schema.Padding.VALID and node.options.fusedActivationFunction == NO_ACTIVATION
-
-
-def depthwise(source, weights, bias, target):
-    """A DEPTHWISE_CONV_2D node of stride 1 without padding.
-
-    Args:
-        source, target: Tensors. weights: float32 [1, height, width, channels]. bias: float32 [channels].
-    """
-    options = schema.DepthwiseConv2DOptionsT()
-    options.padding, options.fusedActivationFunction = schema.Padding.VALID, NO_ACTIVATION
-    options.strideH = options.strideW = options.depthMultiplier = options.dilationHFactor = options.dilationWFactor = 1
-    constants = constant(f"{target.name}/weights", weights), constant(f"{target.name}/bias", bias)
-    return Node("DEPTHWISE_CONV_2D", [source, *constants], [target], options)
-
-
-def reshape(source, target):
-    """A RESHAPE node."""
-    options = schema.ReshapeOptionsT()
-    options.newShape = np.array(target.shape, np.int32)
-    return Node("RESHAPE", [source, constant(f"{target.name}/shape", np.array(target.shape, np.int32))], [target], options)
-
-
-def replace(graph, old, new):
-    """Puts nodes in the place of others, at the position of the last of them."""
-    position = graph.nodes.index(old[-1]) + 1
-    graph.nodes[position:position] = new
-    graph.nodes = [node for node in graph.nodes if not any(node is gone for gone in old)]

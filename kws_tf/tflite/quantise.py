@@ -7,14 +7,14 @@ from kws_tf.tflite.flatbuffer import Graph, Node, Tensor
 
 # Version of each operator in its int8 form, in tflite-runtime 2.14 and TFLite Micro.
 INT8_VERSIONS = {
-    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "GREATER": 2,
+    "ADD": 2, "AVERAGE_POOL_2D": 2, "CONCATENATION": 2, "CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4, "GREATER": 2,
     "L2_NORMALIZATION": 2, "LOGISTIC": 2, "MAXIMUM": 2, "MAX_POOL_2D": 2, "MEAN": 2, "MINIMUM": 2, "MUL": 2, "PAD": 2, "RELU": 2,
-    "RESHAPE": 1, "SELECT_V2": 1, "SUB": 2, "TANH": 2,
+    "RESHAPE": 1, "SELECT_V2": 1, "SUB": 2, "TANH": 2, "TRANSPOSE": 2,
 }
 # Axis of the output channels in the weights; None for one scale per tensor.
 WEIGHTED = {"CONV_2D": 0, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": None}
 # Operators whose kernels do not rescale: the output, and constants beside the input, take the scale of the input.
-KEEP_SCALE = {"AVERAGE_POOL_2D", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "PAD", "RESHAPE"}
+KEEP_SCALE = {"AVERAGE_POOL_2D", "CONCATENATION", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "PAD", "RESHAPE", "TRANSPOSE"}
 FIXED_SCALE = {"L2_NORMALIZATION": (1 / 128, 0), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 LARGEST_BIAS = 1 << 30
 
@@ -27,7 +27,8 @@ def quantise(graph, ranges):
 
     Args:
         graph: flatbuffer.Graph, float32, every weighted node with a bias; left as it is.
-        ranges: id(tensor) -> (low, high) of inputs and computed tensors, low <= 0 <= high.
+        ranges: id(tensor) -> (low, high) of inputs and computed tensors, low <= 0 <= high. Tensors that are concatenated must have
+            one scale: they get a range that holds those of all.
 
     Returns:
         Graph with one node per node of the float graph, in the same order.
@@ -35,6 +36,7 @@ def quantise(graph, ranges):
     Raises:
         ConversionError: an operator that has no int8 form here.
     """
+    ranges = {**ranges, **_concatenated_ranges(graph, ranges)}
     converted = {id(tensor): _activation(tensor, *affine(*ranges[id(tensor)])) for tensor in graph.inputs}
     nodes = []
     for node in graph.nodes:
@@ -50,6 +52,21 @@ def quantise(graph, ranges):
             inputs = [converted[id(tensor)] if id(tensor) in converted else _constant(tensor, grid) for tensor in node.inputs]
         nodes.append(Node(node.operator, inputs, [output], node.options, INT8_VERSIONS[node.operator]))
     return Graph(nodes, [converted[id(tensor)] for tensor in graph.inputs], [converted[id(tensor)] for tensor in graph.outputs])
+
+
+def _concatenated_ranges(graph, ranges):
+    """One range for all tensors that end in the same concatenations, through nodes that keep the scale: id(tensor) -> (low, high)."""
+    origin = {}
+    groups = {}
+    for node in graph.nodes:
+        computed = [origin.get(id(tensor), id(tensor)) for tensor in node.inputs if tensor is not None and tensor.data is None]
+        if node.operator == "CONCATENATION":
+            members = set().union(*(groups.get(each, {each}) for each in computed))
+            groups.update(dict.fromkeys(members, members))
+        if node.operator in KEEP_SCALE and computed:
+            origin[id(node.output)] = computed[0]
+    return {each: (min(ranges[other][0] for other in members), max(ranges[other][1] for other in members))
+            for each, members in groups.items()}
 
 
 def prototype_length(graph, node):

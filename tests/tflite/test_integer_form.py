@@ -4,7 +4,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.integer_form import channel_ranges, depthwise, give_biases, integer_form, match_row_affine, poolings_to_depthwise
+from kws_tf.tflite.integer_form import channel_ranges, give_biases, integer_form, match_joint, match_row_affine, poolings_to_depthwise
+from kws_tf.tflite.nodes import depthwise
 from kws_tf.tflite.simplify import simplify
 
 
@@ -14,15 +15,15 @@ def outputs(graph, x):
 
 
 def affine_graph(relu=False):
-    """Depthwise convolution -> MUL [4, 3] -> ADD [4, 3], with scales and shifts far apart between channels and rows."""
+    """Depthwise convolution -> MUL [24, 3] -> ADD [24, 3], with scales and shifts far apart; too many rows for one product."""
     random = np.random.default_rng(1)
-    x, conv = Tensor("x", (1, 6, 4, 3), "float32"), Tensor("conv", (1, 6, 4, 3), "float32")
-    scaled, y = Tensor("scaled", (1, 6, 4, 3), "float32"), Tensor("y", (1, 6, 4, 3), "float32")
+    x, conv = Tensor("x", (1, 6, 24, 3), "float32"), Tensor("conv", (1, 6, 24, 3), "float32")
+    scaled, y = Tensor("scaled", (1, 6, 24, 3), "float32"), Tensor("y", (1, 6, 24, 3), "float32")
     convolution = depthwise(x, np.float32([0.01, 1, 50]).reshape(1, 1, 1, 3), np.float32([3, 0, -7]), conv)
     mul, add = schema.MulOptionsT(), schema.AddOptionsT()
     add.fusedActivationFunction = schema.ActivationFunctionType.RELU if relu else schema.ActivationFunctionType.NONE
-    scale = random.uniform(0.5, 2, (4, 3)).astype(np.float32) / np.float32([0.01, 1, 50])
-    shift = random.normal(size=(4, 3)).astype(np.float32)
+    scale = random.uniform(0.5, 2, (24, 3)).astype(np.float32) / np.float32([0.01, 1, 50])
+    shift = random.normal(size=(24, 3)).astype(np.float32)
     nodes = [convolution, Node("MUL", [conv, constant("s", scale)], [scaled], mul), Node("ADD", [constant("b", shift), scaled], [y], add)]
     return Graph(nodes, [x], [y]), scale, shift
 
@@ -30,7 +31,7 @@ def affine_graph(relu=False):
 @pytest.mark.parametrize("relu", [False, True])
 def test_row_affine_computes_the_same_with_channels_of_equal_range(relu):
     graph, scale, shift = affine_graph(relu)
-    x = np.random.default_rng(2).normal(size=(40, 6, 4, 3)).astype(np.float32)
+    x = np.random.default_rng(2).normal(size=(40, 6, 24, 3)).astype(np.float32)
     expected = outputs(graph, x)
     before = np.array(channel_ranges(graph, [graph.nodes[0]], x)[0])
     assert np.ptp(before, axis=0).max() > 1000 * np.ptp(before, axis=0).min()
@@ -84,6 +85,47 @@ def test_poolings_over_whole_axes(window, replaced):
     np.testing.assert_allclose(outputs(graph, x), expected, atol=1e-6)
 
 
+def joint_graph(activation=0):
+    """Rows x and the row of a convolution whose channels have far smaller ranges, read by one depthwise convolution."""
+    random = np.random.default_rng(4)
+    x, row = Tensor("x", (1, 6, 4, 3), "float32"), Tensor("row", (1, 6, 1, 3), "float32")
+    rows, filtered = Tensor("rows", x.shape, "float32"), Tensor("filtered", row.shape, "float32")
+    both, y = Tensor("both", (1, 6, 5, 3), "float32"), Tensor("y", (1, 6, 1, 6), "float32")
+    options = schema.Conv2DOptionsT()
+    options.padding, options.strideH, options.strideW, options.dilationHFactor, options.dilationWFactor = 1, 1, 1, 1, 1
+    options.fusedActivationFunction = activation
+    weights = (random.normal(size=(3, 1, 1, 3)) * np.reshape([0.01, 1, 50], (3, 1, 1, 1))).astype(np.float32)
+    join = schema.ConcatenationOptionsT()
+    join.axis, join.fusedActivationFunction = 2, 0
+    nodes = [Node("RELU", [x], [rows]), depthwise(x, np.full((1, 1, 4, 3), 0.25, np.float32), np.zeros(3, np.float32), row),
+             Node("CONV_2D", [row, constant("w", weights), constant("b", np.float32([0.1, 0, -20]))], [filtered], options),
+             Node("CONCATENATION", [rows, filtered], [both], join),
+             depthwise(both, random.normal(size=(1, 1, 5, 6)).astype(np.float32), np.ones(6, np.float32), y, multiplier=2)]
+    return Graph(nodes, [x], [y])
+
+
+def test_a_joint_gives_every_channel_the_range_of_the_rows():
+    graph = joint_graph()
+    x = np.random.default_rng(5).normal(size=(40, 6, 4, 3)).astype(np.float32)
+    expected = outputs(graph, x)
+    before = np.array(channel_ranges(graph, [graph.nodes[2]], x)[0])
+    assert np.ptp(before, axis=0).max() > 1000 * np.ptp(before, axis=0).min()
+    integer_form(graph, x)
+    np.testing.assert_allclose(outputs(graph, x), expected, rtol=1e-4, atol=1e-3)
+    (low, high), (rows_low, rows_high) = channel_ranges(graph, [graph.nodes[2], graph.nodes[0]], x)
+    np.testing.assert_allclose(high - low, rows_high.max() - rows_low.min(), rtol=0.2)
+    np.testing.assert_allclose(low, rows_low.min(), atol=0.3)
+
+
+def test_a_joint_with_an_activation_or_another_reader_stays():
+    graph = joint_graph(schema.ActivationFunctionType.RELU)
+    assert match_joint(graph, graph.nodes[3]) is None
+    graph = joint_graph()
+    assert match_joint(graph, graph.nodes[3]) is not None
+    graph.outputs.append(graph.nodes[2].output)
+    assert match_joint(graph, graph.nodes[3]) is None
+
+
 def test_missing_biases_become_zeros():
     x, y = Tensor("x", (1, 2), "float32"), Tensor("y", (1, 3), "float32")
     graph = Graph([Node("FULLY_CONNECTED", [x, constant("w", np.ones((3, 2), np.float32)), None], [y])], [x], [y])
@@ -98,5 +140,5 @@ def test_the_whole_network_computes_the_same(float_graph, small_network):
     integer_form(float_graph, small_network.features)
     after = [node.operator for node in float_graph.nodes]
     assert before.count("AVERAGE_POOL_2D") == 12 and "AVERAGE_POOL_2D" not in after
-    assert after.count("MUL") == before.count("MUL") - 12 and after.count("ADD") == before.count("ADD") - 12
+    assert after.count("MUL") == before.count("MUL") - 12 and after.count("ADD") == 0 and after.count("CONCATENATION") == 12
     np.testing.assert_allclose(outputs(float_graph, small_network.features), expected, atol=2e-4)

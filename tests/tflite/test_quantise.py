@@ -4,7 +4,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.integer_form import depthwise
+from kws_tf.tflite.nodes import depthwise
 from kws_tf.tflite.quantise import affine, quantise
 
 
@@ -64,3 +64,19 @@ def test_an_operator_without_integer_form_is_named():
     x, y = Tensor("x", (1, 3), "float32"), Tensor("strange/y", (1, 3), "float32")
     with pytest.raises(ConversionError, match=r"operator COS \(strange/y\) has no int8 form here; known are ADD"):
         quantise(Graph([Node("COS", [x], [y])], [x], [y]), {id(x): (-1.0, 1.0)})
+
+
+def test_concatenated_tensors_share_one_scale_that_holds_all_of_them():
+    a, b, c = (Tensor(name, (1, 2, 1, 3), "float32") for name in "abc")
+    turned, both, twice = Tensor("turned", b.shape, "float32"), Tensor("both", (1, 2, 2, 3), "float32"), Tensor("e", (1, 2, 3, 3), "float32")
+    join = schema.ConcatenationOptionsT()
+    join.axis = 2
+    relu = [Node("RELU", [source], [target]) for source, target in ((a, b), (a, c))]
+    order = constant("o", np.int32([0, 1, 2, 3]))
+    graph = Graph([*relu, Node("TRANSPOSE", [b, order], [turned]), Node("CONCATENATION", [a, turned], [both], join),
+                   Node("CONCATENATION", [both, c], [twice], join)], [a], [twice])
+    ranges = {id(a): (-1.0, 2.0), id(b): (0.0, 3.0), id(c): (-2.0, 0.5)}
+    quantised = quantise(graph, {**ranges, **{id(tensor): (-9.0, 9.0) for tensor in (turned, both, twice)}})
+    grids = {(float(tensor.scales[0]), int(tensor.zero_points[0])) for tensor in quantised.tensors() if tensor.scales is not None}
+    scale, zero_point = affine(-2.0, 3.0)
+    assert grids == {(float(np.float32(scale)), zero_point)}

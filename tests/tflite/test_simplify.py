@@ -4,7 +4,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.integer_form import depthwise, reshape
+from kws_tf.tflite.nodes import depthwise, reshape
 from kws_tf.tflite.simplify import simplify
 
 

@@ -1,0 +1,37 @@
+"""Makes nodes of a graph, and puts them in the place of others."""
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.tflite.flatbuffer import Node, constant
+
+NO_ACTIVATION = schema.ActivationFunctionType.NONE
+
+
+def depthwise(source, weights, bias, target, multiplier=1):
+    """A DEPTHWISE_CONV_2D node of stride 1 without padding.
+
+    Args:
+        source, target: Tensors. weights: float32 [1, height, width, channels]. bias: float32 [channels].
+        multiplier: channels of the target per channel of the source.
+    """
+    options = schema.DepthwiseConv2DOptionsT()
+    options.padding, options.fusedActivationFunction = schema.Padding.VALID, NO_ACTIVATION
+    options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
+    options.depthMultiplier = multiplier
+    constants = constant(f"{target.name}/weights", weights), constant(f"{target.name}/bias", bias)
+    return Node("DEPTHWISE_CONV_2D", [source, *constants], [target], options)
+
+
+def reshape(source, target):
+    """A RESHAPE node."""
+    options = schema.ReshapeOptionsT()
+    options.newShape = np.array(target.shape, np.int32)
+    return Node("RESHAPE", [source, constant(f"{target.name}/shape", np.array(target.shape, np.int32))], [target], options)
+
+
+def replace(graph, old, new):
+    """Puts nodes in the place of others, at the position of the last of them."""
+    position = graph.nodes.index(old[-1]) + 1
+    graph.nodes[position:position] = new
+    graph.nodes = [node for node in graph.nodes if not any(node is gone for gone in old)]
