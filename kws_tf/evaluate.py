@@ -1,14 +1,20 @@
-"""Scores an exported model on a split of a folder dataset, through the runtime that users run.
+"""Scores an exported model on single clips and on long recordings, through the runtime that users run.
 
     python -m kws_tf.evaluate --model runs/NAME/export/features --data_root DIR --split testing
     python -m kws_tf.evaluate --model runs/NAME/export/features --data_root DIR --compare runs/NAME/export/float32
+    python -m kws_tf.evaluate --model runs/NAME/export/stream --ambient DIR --annotations A.json
 
-Prints accuracy with its 95 % Wilson interval, precision, recall and F1 of every class and the most frequent confusions; writes
-evaluation_<split>.json and confusion_<split>.png into --output, by default the folder of the model.
+--data_root: clips of a split; accuracy with its 95 % Wilson interval, precision, recall and F1 of every class, the most frequent
+confusions. --ambient: long recordings without the keywords; false accepts per hour with their 95 % Poisson bound. --annotations:
+recordings with words at known places (tools/long_audio.py makes such); misses with their interval, latency, misses by condition.
+Any of them may be combined. Writes evaluation_<split>.json, confusion_<split>.png, evaluation_stream.json and report.html, a page with
+pictures and sounds that works offline, into --output, by default the folder of the model.
 """
 
 import json
 import pathlib
+import shlex
+import sys
 
 import numpy as np
 from absl import flags
@@ -30,7 +36,18 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("data_root", "", "Folder with <split>/<class>/**.", **place)
     flags.DEFINE_enum("split", "testing", ["training", "validation", "testing"], "Split to score.", **place)
     flags.DEFINE_string("compare", "", "A second exported model for the same clips; prints how far their answers are apart.", **place)
-    flags.DEFINE_string("output", "", "Folder of the JSON and the picture; empty for the folder of the model.", **place)
+    flags.DEFINE_string("ambient", "", "Folder or file of long recordings without the keywords, for false accepts per hour.", **place)
+    flags.DEFINE_string("annotations", "", "JSON file with recordings and the places of the words in them, for misses and latency.",
+                        **place)
+    flags.DEFINE_string("preset", "", "Preset of the detector; empty for the default one of the model.", **place)
+    flags.DEFINE_list("keywords", [], "Labels that make events; by default those of the preset, or all but those such as _unknown_.",
+                      **place)
+    flags.DEFINE_float("threshold", None, "Mean score, 0 to 1, that starts an event, instead of that of the preset.", lower_bound=0,
+                       upper_bound=1, **place)
+    flags.DEFINE_integer("window_scores", None, "Scores that the detector averages, instead of those of the preset.", lower_bound=1,
+                         **place)
+    flags.DEFINE_boolean("report", True, "Write report.html.", **place)
+    flags.DEFINE_string("output", "", "Folder of everything that is written; empty for the folder of the model.", **place)
     flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
     flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
     flags.DEFINE_integer("workers", 0, "Interpreters that score side by side; 0 for one per processor.", lower_bound=0, **place)
@@ -95,24 +112,39 @@ def _percent(share):
     return "-" if share is None else f"{100 * share:.1f}"
 
 
-def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
-    if not FLAGS.model:
-        raise ConfigError("--model is missing: a .tflite file or the export folder that holds it.")
-    if not FLAGS.data_root:
-        raise ConfigError(f"--data_root is missing: the folder with {FLAGS.split}/<class>/**.")
-    # The data set and the interpreters: after the flags are known to be good.
+def print_stream_report(report):
+    """Prints false accepts, misses and latency."""
+    from kws_tf.evaluation import report_text
+
+    detector, figures = report["detector"], report["speed"]
+    print(f"{report['model']['file']} ({report['model']['profile']})")
+    print(report_text.detector_line(detector["settings"], detector["score_seconds"], detector))
+    print(f"{figures['audio_seconds'] / 3600:.3f} hours of audio in {figures['wall_seconds']:.1f} s: {figures['times_real_time']:.0f} "
+          f"times real time, {figures['times_real_time_per_core']:.0f} per core")
+    if report["ambient"]:
+        by_keyword = ", ".join(f"{keyword} {count}" for keyword, count in report["ambient"]["by_keyword"].items())
+        print(f"without the keywords: {report_text.false_accept_line(report['ambient'])} ({by_keyword})")
+    if report["annotated"]:
+        print(report_text.miss_line(report["annotated"]))
+        print(f"beside the words: {report_text.false_accept_line(report['annotated']['false_accepts'])}")
+        for name in ("by_keyword", "by_snr", "by_level", "by_source"):
+            rows = report["annotated"][name]
+            if rows:
+                print(f"  {name.replace('_', ' ')}: " + "; ".join(f"{row['group']} {row['misses']} of {row['words']}" for row in rows)
+                      + " missed")
+        print(f"area under recall for 0 to 2 false accepts per hour: {report['recall_area']:.3f}")
+
+
+def clip_report(output):
+    """Scores clips, prints and writes the figures.
+
+    Returns:
+        dict of evaluate_model, path of the confusion picture.
+    """
     from kws_tf import evaluation
-    from kws_tf.runtime import model_file
 
     data = DataConfig(data_root=FLAGS.data_root, cache_dir=FLAGS.cache_dir, allow_bad_files=FLAGS.allow_bad_files,
                       audio_backend=FLAGS.audio_backend)
-    output = pathlib.Path(FLAGS.output) if FLAGS.output else model_file.find(FLAGS.model)[0]
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
     report = evaluation.evaluate_model(FLAGS.model, data, FLAGS.split, compare_with=FLAGS.compare or None, workers=FLAGS.workers or None,
                                        interpreter=FLAGS.interpreter, kernels=FLAGS.kernels)
     print_report(report)
@@ -120,6 +152,56 @@ def main(argv):
     atomic_file.write_text(table, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
     evaluation.draw_confusion(report, picture)
     print(f"written: {table}, {picture}")
+    return report, picture
+
+
+def stream_report(output):
+    """Scores long recordings, prints and writes the figures.
+
+    Returns:
+        dict of evaluate_stream.
+    """
+    from kws_tf import evaluation
+
+    threshold = None if FLAGS.threshold is None else max(1, round(255 * FLAGS.threshold))
+    report = evaluation.evaluate_stream(
+        FLAGS.model, ambient=FLAGS.ambient or None, annotated=FLAGS.annotations or None, preset=FLAGS.preset, keywords=FLAGS.keywords,
+        changes={"threshold": threshold, "window_scores": FLAGS.window_scores}, workers=FLAGS.workers or None,
+        interpreter=FLAGS.interpreter, kernels=FLAGS.kernels)
+    print_stream_report(report)
+    table = output / "evaluation_stream.json"
+    atomic_file.write_text(table, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
+    print(f"written: {table}")
+    return report
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    if not FLAGS.model:
+        raise ConfigError("--model is missing: a .tflite file or the export folder that holds it.")
+    if not (FLAGS.data_root or FLAGS.ambient or FLAGS.annotations):
+        raise ConfigError(f"--data_root is missing: the folder with {FLAGS.split}/<class>/**. Or give long recordings: --ambient, "
+                          "--annotations.")
+    if FLAGS.compare and not FLAGS.data_root:
+        raise ConfigError("--compare needs --data_root: two models are compared on clips.")
+    # The data set and the interpreters: after the flags are known to be good.
+    from kws_tf.evaluation import html_report
+    from kws_tf.runtime import model_file
+
+    folder = model_file.find(FLAGS.model)[0]
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
+    clips, picture = clip_report(output) if FLAGS.data_root else (None, None)
+    stream = stream_report(output) if FLAGS.ambient or FLAGS.annotations else None
+    if FLAGS.report:
+        page = html_report.build(folder, clips=clips, stream=stream, confusion=picture and picture.read_bytes(),
+                                 command=shlex.join(["python", "-m", "kws_tf.evaluate", *sys.argv[1:]]))
+        atomic_file.write_text(output / "report.html", page)
+        print(f"written: {output / 'report.html'}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import soundfile
 
 from kws_tf.config import DataConfig, FeatureConfig, ModelConfig, RunConfig
 from kws_tf.crop import fit_clip
+from tests import spoken_stream
 
 RATE = 16000
 CLIP_SAMPLES = 8000
@@ -95,3 +96,12 @@ def tone_dataset(tmp_path_factory):
         for index, n_samples in enumerate((CLIP_SAMPLES, CLIP_SAMPLES, CLIP_SAMPLES, 6500, 12000, 20000)):
             soundfile.write(folder / f"{index}.wav", spoken_tone(name, random, n_samples), RATE)
     return root
+
+
+@pytest.fixture
+def spoken_model(monkeypatch, tmp_path_factory):
+    """Export folder of a streaming model that is played by tests.spoken_stream.SpokenStream in this process."""
+    from kws_tf import runtime
+
+    monkeypatch.setattr(runtime, "Stream", spoken_stream.SpokenStream)
+    return spoken_stream.write_model(tmp_path_factory.mktemp("spoken") / "model")

@@ -3,12 +3,17 @@
 import dataclasses
 import pathlib
 
+import numpy as np
+
 from kws_tf import dataset
 from kws_tf.errors import DatasetError
 from kws_tf.evaluation import classification
 from kws_tf.evaluation.comparison import compare
 from kws_tf.evaluation.scoring import score
 from kws_tf.runtime import model_file
+from kws_tf.runtime.model import softmax
+
+SHOWN_WORST = 20
 
 
 def evaluate_model(model_path, data, split="testing", *, compare_with=None, workers=None, progress=True, **options):
@@ -27,7 +32,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
 
     Returns:
         dict of JSON values: model (file, model_id, profile, kernels), data_root, split, bad_files_left_out, classes_without_clips, the
-        figures of classification.report and, with compare_with, other and comparison (see comparison.compare).
+        figures of classification.report, worst (see worst_clips) and, with compare_with, other and comparison (see comparison.compare).
 
     Raises:
         ModelFileError: a model file cannot be used.
@@ -53,6 +58,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         "bad_files_left_out": found.n_bad_files,
         "classes_without_clips": list(found.missing_classes.get(split, ())),
         **classification.report(clips.labels, logits, manifest.labels),
+        "worst": worst_clips(clips.paths, clips.labels, logits, manifest.labels),
     }
     if compare_with is not None:
         others = score(compare_with, read(other_manifest), clips.n_clips, workers=workers, progress=progress, title="other model",
@@ -60,6 +66,23 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         report["other"] = {**_identity(compare_with, other_manifest), **classification.report(clips.labels, others, manifest.labels)}
         report["comparison"] = compare(clips.labels, logits, others)
     return report
+
+
+def worst_clips(paths, labels, logits, names, n_shown=SHOWN_WORST):
+    """The clips that are wrong with the highest score: often mislabelled or damaged ones, so they are worth hearing.
+
+    Args:
+        paths: of the clips. labels: int [clips]. logits: float [clips, classes]. names: of the classes.
+        n_shown: at most so many.
+
+    Returns:
+        list of dicts: file, label, predicted, score (probability of the predicted class), highest first.
+    """
+    scores = softmax(logits)
+    best, highest = scores.argmax(axis=1), scores.max(axis=1)
+    wrong = np.flatnonzero(best != labels)
+    order = wrong[np.argsort(-highest[wrong], kind="stable")][:n_shown]
+    return [{"file": paths[i], "label": names[labels[i]], "predicted": names[best[i]], "score": round(float(highest[i]), 4)} for i in order]
 
 
 def _load(data, split, manifest, progress):

@@ -8,8 +8,39 @@ import numpy as np
 from tqdm import tqdm
 
 from kws_tf import runtime
+from kws_tf.runtime import model_file
+from kws_tf.runtime.detection import logits_spec
+from kws_tf.runtime.model import dequantise
 
 CHUNK_CLIPS = 16
+
+
+class StreamedClips:
+    """Scores single clips with a streaming file: every clip is a recording of its own, and its last score counts.
+
+    Args:
+        stream: runtime.Stream.
+
+    Attributes:
+        labels: class names in the order of the logits.
+    """
+
+    def __init__(self, stream):
+        self.labels = stream.labels
+        self._stream, self._spec = stream, logits_spec(stream.manifest)
+
+    def logits(self, pcm):
+        """float32 [classes] of int16 [samples]."""
+        self._stream.reset()
+        last = (self._stream.process(pcm) + self._stream.flush())[-1].logits
+        return dequantise(last, self._spec) if self._spec.scale else last.astype(np.float32)
+
+
+def open_scorer(model_path, **options):
+    """The object that scores clips: runtime.Model for a clip model, StreamedClips for a streaming one."""
+    if model_file.read(model_path)[0].kind == "streaming":
+        return StreamedClips(runtime.Stream(model_path, **options))
+    return runtime.load_model(model_path, **options)
 
 
 def score(model_path, clips, n_clips, *, workers=None, progress=True, title="scoring", **options):
@@ -31,7 +62,7 @@ def score(model_path, clips, n_clips, *, workers=None, progress=True, title="sco
     Raises:
         ModelFileError: the file cannot be used.
     """
-    first = runtime.load_model(model_path, **options)
+    first = open_scorer(model_path, **options)
     logits = np.zeros((n_clips, len(first.labels)), np.float32)
     workers = min(workers or os.cpu_count() or 1, -(-n_clips // CHUNK_CLIPS)) or 1
     idle, own = [first], threading.local()
@@ -40,7 +71,7 @@ def score(model_path, clips, n_clips, *, workers=None, progress=True, title="sco
         try:
             own.model = idle.pop()
         except IndexError:
-            own.model = runtime.load_model(model_path, **options)
+            own.model = open_scorer(model_path, **options)
 
     def run(indices):
         for index, pcm in zip(indices, clips(indices), strict=True):

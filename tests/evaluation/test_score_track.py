@@ -5,18 +5,19 @@ import soundfile
 from kws_tf.detector_settings import DetectorSettings
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.evaluation import score_track
+from tests.spoken_stream import SpokenStream, speak
 
 SETTINGS = DetectorSettings(200, 100, 1, 0)
 
 
-def test_tracks_of_files(spoken_stream, tmp_path):
+def test_tracks_of_files(spoken_model, tmp_path):
     for name, words in (("b.wav", [(1, 10, 20)]), ("sub/a.wav", [(2, 5, 6), (1, 30, 40)])):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        soundfile.write(tmp_path / name, spoken_stream(100, words), 16000)
+        soundfile.write(tmp_path / name, speak(100, words), 16000)
     (tmp_path / "notes.txt").write_text("x")
     paths = score_track.find_recordings(tmp_path)
     assert [path.name for path in paths] == ["b.wav", "a.wav"]
-    tracks = score_track.score_recordings("model", paths, workers=1, progress=False)
+    tracks = score_track.score_recordings(spoken_model, paths, workers=1, progress=False)
     assert [track.name for track in tracks] == [str(path) for path in paths]
     events = [track.events(("_unknown_", "jarvis", "computer"), ("jarvis", "computer"), SETTINGS) for track in tracks]
     assert [[(event.keyword, event.start_sample, event.end_sample) for event in found] for found in events] == [
@@ -26,10 +27,9 @@ def test_tracks_of_files(spoken_stream, tmp_path):
     assert figures["audio_seconds"] == 2.0 and figures["times_real_time"] == 4.0 and figures["times_real_time_per_core"] > 0
 
 
-def test_chunks_do_not_matter_and_every_recording_starts_afresh(spoken_stream):
-    from kws_tf import runtime
-    stream = runtime.Stream("model")
-    pcm = spoken_stream(50, [(1, 7, 30)])[:-33]
+def test_chunks_do_not_matter_and_every_recording_starts_afresh(spoken_model):
+    stream = SpokenStream(spoken_model)
+    pcm = speak(50, [(1, 7, 30)])[:-33]
     whole = score_track.score_pcm(stream, pcm)
     for chunk in (1, 100, 163, 5000):
         part = score_track.score_pcm(stream, pcm, chunk_samples=chunk)
@@ -37,19 +37,19 @@ def test_chunks_do_not_matter_and_every_recording_starts_afresh(spoken_stream):
     assert len(whole.scores) == 49 and whole.scores.max(axis=1).tolist() == [255] * 49
 
 
-def test_signals_in_memory_and_a_recording_without_a_score(spoken_stream):
-    signals = [("a", spoken_stream(3, [(1, 0, 3)])), ("b", np.zeros(100, np.int16))]
-    tracks = score_track.score_signals("model", signals, workers=1, progress=False)
+def test_signals_in_memory_and_a_recording_without_a_score(spoken_model):
+    signals = [("a", speak(3, [(1, 0, 3)])), ("b", np.zeros(100, np.int16))]
+    tracks = score_track.score_signals(spoken_model, signals, workers=1, progress=False)
     assert [track.scores.shape for track in tracks] == [(3, 3), (0, 3)]
     assert tracks[1].events(("_unknown_", "jarvis", "computer"), ("jarvis",), SETTINGS) == []
 
 
-def test_all_bad_recordings_are_listed(spoken_stream, tmp_path):
+def test_all_bad_recordings_are_listed(spoken_model, tmp_path):
     (tmp_path / "a.wav").write_text("no sound")
     (tmp_path / "b.wav").write_bytes(b"")
     soundfile.write(tmp_path / "c.wav", np.zeros(1600, np.int16), 16000)
     with pytest.raises(AudioError, match=r"2 of 3 recordings cannot be used.\n  .*a.wav: not a recording.*\n  .*b.wav: the file is empty"):
-        score_track.score_recordings("model", score_track.find_recordings(tmp_path), workers=1, progress=False)
+        score_track.score_recordings(spoken_model, score_track.find_recordings(tmp_path), workers=1, progress=False)
 
 
 def test_nothing_to_hear(tmp_path):

@@ -1,3 +1,4 @@
+import functools
 import json
 
 import pytest
@@ -7,22 +8,17 @@ from kws_tf.errors import DatasetError
 from kws_tf.evaluation import annotations, stream_evaluation
 from kws_tf.evaluation.annotations import AnnotatedRecording, Word
 from kws_tf.evaluation.detection import GRACE_SECONDS
-from kws_tf.runtime import model_file
+from tests.spoken_stream import speak
 
 
 @pytest.fixture
-def material(spoken_stream, monkeypatch, tmp_path):
-    """Ambient recordings with three false accepts, and annotated ones; the model is the stream of conftest.py."""
-    from kws_tf import runtime
-    manifest = runtime.Stream("m.tflite").manifest
-    manifest.model_id, manifest.profile = "0" * 64, "pi"
-    monkeypatch.setattr(model_file, "read", lambda path: (manifest, b""))
-    monkeypatch.setattr(model_file, "find", lambda path: (tmp_path, None))
+def material(tmp_path):
+    """Ambient recordings with three false accepts, and annotated ones."""
     (tmp_path / "ambient").mkdir()
     for name, words in (("a", [(1, 100, 140), (2, 400, 440)]), ("b", []), ("c", [(1, 0, 40)])):
-        soundfile.write(tmp_path / "ambient" / f"{name}.wav", spoken_stream(600, words), 16000)
+        soundfile.write(tmp_path / "ambient" / f"{name}.wav", speak(600, words), 16000)
     heard = [(1, 100, 130), (2, 500, 530), (1, 900, 930), (1, 1100, 1130), (1, 1300, 1330)]
-    soundfile.write(tmp_path / "w.wav", spoken_stream(1500, heard), 16000)
+    soundfile.write(tmp_path / "w.wav", speak(1500, heard), 16000)
     words = [Word(1.0, 1.2, "jarvis", {"snr_db": 3, "level_dbfs": -33, "speaker": "a", "source": "real"}),
              Word(3.0, 3.5, "jarvis", {"snr_db": 3, "level_dbfs": -33, "speaker": "b"}),
              Word(5.0, 5.2, "alexa"), Word(9.0, 10.2, "jarvis", {"snr_db": 25})]
@@ -30,12 +26,13 @@ def material(spoken_stream, monkeypatch, tmp_path):
     return tmp_path
 
 
-def evaluate(folder, **arguments):
-    return stream_evaluation.evaluate_stream("m.tflite", workers=1, progress=False, **arguments)
+@pytest.fixture
+def evaluate(spoken_model):
+    return functools.partial(stream_evaluation.evaluate_stream, spoken_model, workers=1, progress=False)
 
 
-def test_ambient(material):
-    report = evaluate(material, ambient=material / "ambient")
+def test_ambient(material, evaluate):
+    report = evaluate(ambient=material / "ambient")
     ambient = report["ambient"]
     assert (ambient["files"], ambient["false_accepts"], ambient["by_keyword"]) == (3, 3, {"jarvis": 2, "computer": 1})
     assert ambient["hours"] == pytest.approx(18 / 3600) and ambient["upper_bound_per_hour"] == pytest.approx(7.754 / 18 * 3600, rel=1e-3)
@@ -47,8 +44,8 @@ def test_ambient(material):
     assert json.loads(json.dumps(report)) == report
 
 
-def test_annotated(material):
-    report = evaluate(material, annotated=material / "w.json")
+def test_annotated(material, evaluate):
+    report = evaluate(annotated=material / "w.json")
     found = report["annotated"]
     assert (found["words"], found["hits"], found["misses"], found["other_words"], found["repeats"]) == (3, 2, 1, 1, 1)
     # "computer" heard where "alexa" is said, and "jarvis" where nothing is.
@@ -63,8 +60,8 @@ def test_annotated(material):
     assert json.loads(json.dumps(report)) == report
 
 
-def test_both_and_other_settings(material):
-    report = evaluate(material, ambient=material / "ambient", annotated=material / "w.json", keywords=("jarvis",),
+def test_both_and_other_settings(material, evaluate):
+    report = evaluate(ambient=material / "ambient", annotated=material / "w.json", keywords=("jarvis",),
                       changes={"threshold": 255, "window_scores": 20})
     assert report["detector"]["settings"]["threshold"] == 255 and report["detector"]["keywords"] == ["jarvis"]
     assert report["ambient"]["false_accepts"] == 2 and report["ambient"]["events"][0]["start_seconds"] in (0.2, 1.2)
@@ -74,12 +71,12 @@ def test_both_and_other_settings(material):
     assert report["recall_area"] == 0.0
 
 
-def test_a_missed_word_that_was_nearly_found(material):
-    found = evaluate(material, annotated=material / "w.json", changes={"threshold": 255, "window_scores": 60})["annotated"]
+def test_a_missed_word_that_was_nearly_found(material, evaluate):
+    found = evaluate(annotated=material / "w.json", changes={"threshold": 255, "window_scores": 60})["annotated"]
     assert [word["best_score"] for word in found["missed"]] == [pytest.approx(127 / 255, abs=1e-3)] * 2 + [0.0]
     assert GRACE_SECONDS == 1.0
 
 
-def test_no_word_of_the_model(material):
+def test_no_word_of_the_model(material, evaluate):
     with pytest.raises(DatasetError, match="annotated are alexa, jarvis; keywords are computer"):
-        evaluate(material, annotated=material / "w.json", keywords=("computer",))
+        evaluate(annotated=material / "w.json", keywords=("computer",))
