@@ -12,13 +12,18 @@ SMALLEST_SQUARE = 1e-12
 class CosineClassifier(keras.layers.Layer):
     """Scaled cosines between an embedding and the prototypes of the classes, the head of ArcFace.
 
-        score[n] = scale * <x, w[n]> / (|x| |w[n]|)
+        z = (x - mean) / sqrt(variance + epsilon)
+        score[n] = scale * <z, w[n]> / (|z| |w[n]|)
 
     The lengths of embedding and prototypes do not count. So a class is a direction, and one more class is one more unit vector:
-    kws_tf.enroll adds it without training. An embedding of zeros scores 0 for every class. The margin of ArcFace belongs to the loss
-    (kws_tf.training.arcface.ArcFaceLoss); this layer is the same in training and at inference.
+    kws_tf.enroll adds it without training. The margin of ArcFace belongs to the loss (kws_tf.training.arcface.ArcFaceLoss).
 
-    In a TFLite file it is L2_NORMALIZATION and FULLY_CONNECTED with scale * w / |w| as constants.
+    Mean and variance of every value are those of the batch in training, and moving ones at inference, as in BatchNormalization without
+    scale and offset. ArcFace has such a norm behind its last linear layer; our embeddings come from ReLU or gates and are never
+    negative. Without the norm all clips point nearly the same way, the prototypes learn to stand on the far side, and the mean
+    direction of a few clips is no prototype.
+
+    In a TFLite file it is FULLY_CONNECTED with a diagonal matrix (z), L2_NORMALIZATION, and FULLY_CONNECTED with scale * w / |w|.
 
     Deng, Guo, Xue, Zafeiriou: "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
 
@@ -26,6 +31,8 @@ class CosineClassifier(keras.layers.Layer):
         n_classes: prototypes.
         scale: largest score, above 0, default 30. Softmax probabilities of cosines alone would stay close to each other.
         kernel_initializer: of the prototypes [embedding, n_classes].
+        momentum: share of the old value in a moving statistic, default 0.9.
+        epsilon: added to the variance, default 1e-3; a value that is the same for every clip then counts little.
 
     Input shape:
         [batch, embedding]
@@ -38,11 +45,11 @@ class CosineClassifier(keras.layers.Layer):
 
     Example:
         >>> head = CosineClassifier(2, scale=10.0)
-        >>> head.build((None, 2)); head.kernel.assign([[3.0, 0.0], [0.0, 1.0]])
+        >>> head.build((None, 2)); head.kernel.assign([[3.0, 0.0], [0.0, 1.0]])    # mean 0, variance 1
         >>> head(ops.array([[6.0, 8.0]]))                                     # [[6, 8]]
     """
 
-    def __init__(self, n_classes, scale=30.0, kernel_initializer="glorot_uniform", **kwargs):
+    def __init__(self, n_classes, scale=30.0, kernel_initializer="glorot_uniform", momentum=0.9, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
         if not isinstance(n_classes, int) or isinstance(n_classes, bool) or n_classes < 1:
             raise ConfigError(f"CosineClassifier: n_classes must be a whole number, at least 1; received {n_classes!r}.")
@@ -51,19 +58,36 @@ class CosineClassifier(keras.layers.Layer):
         self.n_classes = n_classes
         self.scale = float(scale)
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.momentum = momentum
+        self.epsilon = epsilon
 
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.n_classes), name="kernel", initializer=self.kernel_initializer)
+        for name, initial in (("moving_mean", "zeros"), ("moving_variance", "ones")):
+            setattr(self, name, self.add_weight(shape=(input_shape[-1],), name=name, initializer=initial, trainable=False))
 
-    def call(self, inputs):
-        return ops.matmul(unit(inputs, axis=-1), self.scale * unit(self.kernel, axis=0))
+    def call(self, inputs, training=None):
+        return ops.matmul(unit(self.standardised(inputs, training), axis=-1), self.scale * unit(self.kernel, axis=0))
+
+    def standardised(self, inputs, training=None):
+        """z of the class: [batch, embedding]. In training the moving statistics follow."""
+        if training and self.trainable:
+            mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=tuple(range(len(inputs.shape) - 1)))
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                moving.assign(moving * self.momentum + ops.stop_gradient(batch) * (1.0 - self.momentum))
+            return (inputs - ops.cast(mean, inputs.dtype)) * ops.cast(ops.rsqrt(variance + self.epsilon), inputs.dtype)
+        gain = ops.rsqrt(self.moving_variance + self.epsilon)
+        # One product with a 32-bit bias: in integers a product and a sum of constants of 8 bits would round twice as much.
+        matrix, offset = ops.diag(gain), -self.moving_mean * gain
+        return ops.matmul(inputs, ops.cast(matrix, inputs.dtype)) + ops.cast(offset, inputs.dtype)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.n_classes)
 
     def get_config(self):
         return {**super().get_config(), "n_classes": self.n_classes, "scale": self.scale,
-                "kernel_initializer": keras.initializers.serialize(self.kernel_initializer)}
+                "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+                "momentum": self.momentum, "epsilon": self.epsilon}
 
 
 def unit(values, axis):

@@ -47,7 +47,7 @@ def batch_innermost(model):
             x = _block(block, x, training)
         x = _norm(model.head_norm, _pointwise(model.head_pointwise, _head(model, x)), training)
         first = 0 if last_frames is None else x.shape[2] - last_frames
-        return model.classifier(ops.transpose(ops.mean(ops.relu(x[:, :, first:]), axis=(1, 2))))
+        return model.classifier(ops.transpose(ops.mean(ops.relu(x[:, :, first:]), axis=(1, 2))), training=training)
 
     return forward
 

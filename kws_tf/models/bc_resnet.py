@@ -264,7 +264,7 @@ class BCResNet(keras.Model):
                 yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(self.mean(self._feature_map(inputs, training)))
+        return self.classifier(self.mean(self._feature_map(inputs, training)), training=training)
 
     def _feature_map(self, inputs, training):
         x = ops.relu(self.stem_norm(self.stem_conv(self.stem_padding(inputs)), training=training))

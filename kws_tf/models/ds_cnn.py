@@ -171,7 +171,7 @@ class DSCNN(keras.Model):
                 yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(self.mean(self._feature_map(inputs, training)))
+        return self.classifier(self.mean(self._feature_map(inputs, training)), training=training)
 
     def _feature_map(self, inputs, training):
         x = ops.relu(self.first_norm(self.first_conv(self.first_padding(inputs)), training=training))

@@ -189,7 +189,7 @@ class SparkNet(keras.Model):
                 yield layer, before, after
 
     def call(self, inputs, training=None):
-        return self.classifier(ops.mean(self._gate_map(inputs, training), axis=(1, 2)))
+        return self.classifier(ops.mean(self._gate_map(inputs, training), axis=(1, 2)), training=training)
 
     def _gate_map(self, inputs, training):
         _, time, rows, _ = inputs.shape

@@ -58,7 +58,7 @@ def logits_of_last_frames(backbone, features, n_frames, training=False):
     embeddings = backbone.frame_embeddings(features, training=training)
     stride = -(-features.shape[1] // embeddings.shape[1])
     counted = -(-n_frames // stride)
-    return backbone.classifier(ops.mean(embeddings[:, -counted:], axis=1))
+    return backbone.classifier(ops.mean(embeddings[:, -counted:], axis=1), training=training)
 
 
 def context_frames(backbone, n_frames, n_features):

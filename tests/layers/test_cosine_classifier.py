@@ -13,11 +13,12 @@ def with_prototypes(rows, scale):
     head = CosineClassifier(len(rows), scale)
     head.build((None, len(rows[0])))
     head.kernel.assign(np.transpose(rows))
+    head.moving_variance.assign(np.full(len(rows[0]), 1 - head.epsilon))
     return head
 
 
 def test_contract(tmp_path):
-    check_layer(lambda **kwargs: CosineClassifier(3, scale=1.0, **kwargs), (5, 8), (5, 3), tmp_path, trainable_weights=1)
+    check_layer(lambda **kwargs: CosineClassifier(3, scale=1.0, **kwargs), (5, 8), (5, 3), tmp_path, trainable_weights=1, moving_weights=2)
 
 
 def test_literal_numbers():
@@ -49,6 +50,23 @@ def test_an_embedding_on_its_prototype_scores_the_scale():
     x = np.random.default_rng(2).normal(size=(1, 32)).astype(np.float32)
     scores = np.array(with_prototypes(np.concatenate([x, -x]), scale=30.0)(x))
     np.testing.assert_allclose(scores, [[30, -30]], rtol=1e-6)
+
+
+def test_statistics_of_the_batch_in_training_and_moving_ones_at_inference():
+    head = CosineClassifier(2, scale=1.0, momentum=0.75, epsilon=0.0)
+    head.build((None, 2))
+    head.kernel.assign([[1.0, 0.0], [0.0, 1.0]])
+    x = np.array([[1.0, 10.0], [3.0, 10.5], [5.0, 9.5], [3.0, 10.0]], np.float32)
+    # Means 3 and 10, variances 2 and 0.125: z of the second clip is (0, sqrt 2), its cosines 0 and 1.
+    expected = np.array([[-1, 0], [0, 1], [1, -1], [0, 0]]) * np.sqrt([[2, 2]])
+    expected[2] = [np.sqrt(2), -np.sqrt(2)]
+    np.testing.assert_allclose(head.standardised(x, training=True), expected, atol=1e-5)
+    np.testing.assert_allclose(head.moving_mean, [0.75, 2.5], atol=1e-6)
+    np.testing.assert_allclose(head.moving_variance, [0.75 + 0.5, 0.75 + 0.125 / 4], atol=1e-6)
+    by_hand = (x - [0.75, 2.5]) / np.sqrt([1.25, 0.78125])
+    np.testing.assert_allclose(head(x), by_hand / np.linalg.norm(by_hand, axis=1, keepdims=True), atol=1e-5)
+    head.trainable = False
+    np.testing.assert_array_equal(head(x, training=True), head(x))
 
 
 @pytest.mark.parametrize("arguments, message", [
