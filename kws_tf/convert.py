@@ -88,7 +88,7 @@ def main(argv):
     if FLAGS.streaming:
         path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames, **about)
     else:
-        path = tflite.export(*arguments, **about)
+        path = tflite.export(*arguments, layer_report=True, **about)
     print(f"written: {path}")
 
 

@@ -1,5 +1,6 @@
-"""Exports a trained network as a folder: model.tflite, manifest.json, labels.txt."""
+"""Exports a trained network as a folder: model.tflite, manifest.json, labels.txt, report.md."""
 
+import dataclasses
 import importlib.metadata
 import math
 import pathlib
@@ -12,15 +13,19 @@ from kws_tf.errors import ConversionError
 from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.convert import convert_classifier
+from kws_tf.tflite.cost import measure, measure_arena
+from kws_tf.tflite.layer_errors import layer_errors
 from kws_tf.tflite.lint import require_clean
 from kws_tf.tflite.merge import merge
 from kws_tf.tflite.profiles import profile_of
+from kws_tf.tflite.report import REPORT_FILE, render
 
 MODEL_FILE = "model.tflite"
 LABELS_FILE = "labels.txt"
 
 
-def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="features", metrics=None, data_licence=""):
+def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="features", metrics=None, data_licence="",
+           layer_report=False):
     """Converts a trained network for clips and writes its export folder.
 
     Args:
@@ -32,6 +37,7 @@ def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="
         profile: a name of profiles.PROFILES.
         metrics: figures to store in the manifest, name -> JSON value.
         data_licence: licence note of the training data.
+        layer_report: whether report.md tells the error of every layer, which takes about as long as the conversion.
 
     Returns:
         Path of the model file.
@@ -45,18 +51,22 @@ def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="
     """
     profile = profile_of(profile)
     export_folder.check(output_dir, MODEL_FILE)
-    content = convert_clip(model, run_config, classes, calibration_pcm, profile)
+    features = run_config.features
+    calibration = None if profile.dtype == "float32" else calibration_features(features, calibration_pcm, profile.input_kind)
+    content = convert_clip(model, run_config, classes, calibration, profile)
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
                         metrics=metrics, data_licence=data_licence)
-    return finish(output_dir, content, manifest)
+    layers = layer_errors(model, calibration, content) if layer_report and calibration is not None else ()
+    return finish(output_dir, content, manifest, layers)
 
 
-def convert_clip(model, run_config, classes, calibration_pcm, profile):
+def convert_clip(model, run_config, classes, calibration, profile):
     """The bytes of the file that scores one clip.
 
     Args:
-        model, run_config, classes, calibration_pcm: see export. profile: Profile.
+        model, run_config, classes: see export. profile: Profile.
+        calibration: float32 [clips, time, frequency, 1] of calibration.calibration_features; None is enough for float32.
 
     Returns:
         bytes.
@@ -69,16 +79,16 @@ def convert_clip(model, run_config, classes, calibration_pcm, profile):
     n_outputs = model.compute_output_shape((1, *shape))[-1]
     if n_outputs != len(classes):
         raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
-    calibration = None if profile.dtype == "float32" else calibration_features(features, calibration_pcm, profile.input_kind)
     classifier = convert_classifier(model, calibration, profile.dtype, input_shape=shape, input_range=silence_range(features))
     return classifier if profile.input_kind == "features" else flatbuffer.write(merge(features, n_samples, classifier))
 
 
-def finish(output_dir, content, manifest):
-    """The last steps of every export: lint, then the folder.
+def finish(output_dir, content, manifest, layers=()):
+    """The last steps of every export: lint, measurement of the cost, report, and then the folder.
 
     Args:
-        output_dir: see export. content: bytes of the model file. manifest: its Manifest.
+        output_dir: see export. content: bytes of the model file. manifest: its Manifest, without cost.
+        layers: list of LayerError for the report.
 
     Returns:
         Path of the model file.
@@ -87,10 +97,14 @@ def finish(output_dir, content, manifest):
         ConversionError: the file breaks a rule of its profile, or the folder cannot be written.
     """
     require_clean(content, profile_of(manifest.profile), manifest.model_file)
-    write(output_dir, content, manifest)
+    arena, arena_note = measure_arena(content)
+    if arena is None:
+        logging.warning("the arena of %s is not measured: %s.", manifest.model_file, arena_note)
+    manifest = dataclasses.replace(manifest, arena=arena, cost=measure(content))
+    write(output_dir, content, manifest, {REPORT_FILE: render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")})
     path = pathlib.Path(output_dir) / manifest.model_file
-    logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters.", path, len(content),
-                 sum(operator.count for operator in manifest.operators), manifest.macs / 1e6, manifest.parameters)
+    logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters%s.", path, len(content), manifest.cost.nodes,
+                 manifest.macs / 1e6, manifest.parameters, f", arena {arena.n_bytes} bytes" if arena else "")
     return path
 
 

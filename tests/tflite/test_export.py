@@ -19,7 +19,7 @@ from kws_tf.tflite.export import silence_range
 ])
 def test_the_folder_and_its_manifest(exported, small_network, profile, source, dtype):
     folder = exported / profile
-    assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", "manifest.json", "model.tflite"]
+    assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", "manifest.json", "model.tflite", "report.md"]
     content, manifest = (folder / "model.tflite").read_bytes(), manifests.read(folder)
     assert (folder / "labels.txt").read_text() == "high\nlow\nmiddle\n" and manifest.labels == ("high", "low", "middle")
     assert (manifest.model_id, manifest.model_bytes) == (manifests.model_id(content), len(content))
