@@ -1,5 +1,6 @@
 """A small trained network and its exports, shared by the tests of everything that follows training."""
 
+import dataclasses
 import pathlib
 import types
 
@@ -15,7 +16,7 @@ RATE = 16000
 CLIP_SAMPLES = 8000
 CLASSES = ("high", "low", "middle")
 EPOCHS = 16
-TONES_HZ = {"high": 2600.0, "low": 500.0, "middle": 1200.0}
+TONES_HZ = {"high": 2600.0, "low": 500.0, "middle": 1200.0, "top": 4600.0}
 
 
 def spoken_tone(name, random, n_samples=CLIP_SAMPLES):
@@ -86,6 +87,38 @@ def exported(small_network, tone_clips, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def arcface(small_config, tone_clips, tmp_path_factory):
+    """A small SparkNet with an ArcFace head for CLASSES, and its exports. Training has heard a fourth tone, "top", whose prototype was
+    taken away afterwards: a class that a few clips can bring back. (What enrolment does with words never heard is measured elsewhere.)
+
+    Returns:
+        namespace of network, features (float32 [clips, time, frequency, 1]) and folder with float32/, features/ and pi/; not to be
+        changed.
+    """
+    import keras
+
+    from kws_tf import models, tflite
+    from kws_tf.runtime.features import FeatureExtractor
+    from kws_tf.training.arcface import ArcFaceLoss
+
+    config = dataclasses.replace(small_config, model=ModelConfig(model="sparknet", channels=8, arcface=True))
+    extract, random = FeatureExtractor(config.features), np.random.default_rng(13)
+    names = (*CLASSES, "top")
+    clips = [spoken_tone(names[index % 4], random) for index in range(64)]
+    heard = np.stack([extract(clip) for clip in clips])[..., None]
+    network, shortened = (models.build(config.model, config.features, n, heard.shape[1], seed=3) for n in (4, 3))
+    network.compile(keras.optimizers.SGD(0.1, momentum=0.9), ArcFaceLoss())
+    network.fit(heard, np.eye(4, dtype=np.float32)[np.arange(64) % 4], batch_size=16, epochs=EPOCHS, shuffle=False, verbose=0)
+    for target, source in zip(shortened.weights, network.weights, strict=True):
+        target.assign(source[:, :3] if target.shape != source.shape else source)
+    folder = tmp_path_factory.mktemp("arcface")
+    for profile in ("float32", "features", "pi"):
+        tflite.export(shortened, config, CLASSES, tone_clips[0], folder / profile, profile=profile)
+    features = np.stack([extract(clip) for clip in tone_clips[0]])[..., None]
+    return types.SimpleNamespace(network=shortened, features=features, folder=folder)
+
+
+@pytest.fixture(scope="session")
 def tone_dataset(tmp_path_factory):
     """Folder dataset of tones, testing split alone, WAV: 6 clips per class, some shorter and some longer than the network's clip."""
     root = tmp_path_factory.mktemp("tones")
@@ -105,3 +138,14 @@ def spoken_model(monkeypatch, tmp_path_factory):
 
     monkeypatch.setattr(runtime, "Stream", spoken_stream.SpokenStream)
     return spoken_stream.write_model(tmp_path_factory.mktemp("spoken") / "model")
+
+
+@pytest.fixture(scope="session")
+def small_stream(small_network, tone_clips, tmp_path_factory):
+    """Streaming export of the small network: PCM in, external state, 5 frames per step; not to be changed."""
+    from kws_tf.tflite.streaming_export import export_streaming
+
+    folder = tmp_path_factory.mktemp("stream") / "pi_stream"
+    export_streaming(small_network.model, small_network.config, CLASSES, tone_clips[0], folder, profile="pi", state="external",
+                     hop_frames=5)
+    return folder

@@ -120,13 +120,6 @@ def latency_figures(matches, sample_rate):
             "p95_seconds": float(np.percentile(seconds, 95)) if len(seconds) else None, "seconds": [round(float(s), 3) for s in seconds]}
 
 
-def event_line(event, sample_rate, name=""):
-    """An event as JSON values: keyword, score (0 to 1), start, peak and end in seconds, and the recording."""
-    times = {"start_seconds": event.start_sample, "peak_seconds": event.peak_sample, "end_seconds": event.end_sample}
-    return {**({"recording": name} if name else {}), "keyword": event.keyword, "score": round(event.score / 255, 4),
-            **{key: None if sample is None else round(sample / sample_rate, 3) for key, sample in times.items()}}
-
-
 def by_group(matches, group_of):
     """Misses by a property of the words.
 

@@ -91,7 +91,7 @@ def _ambient(tracks, manifest, keywords, settings, path):
     return {"path": str(path), "files": len(tracks),
             **detection.false_accept_figures(len(events), sum(track.hours for track in tracks)),
             "by_keyword": {keyword: counts[keyword] for keyword in keywords},
-            "events": [detection.event_line(event, manifest.sample_rate, track.name) for track, event in events[:SHOWN_EVENTS]]}
+            "events": [{"recording": track.name, **event.line(manifest.sample_rate)} for track, event in events[:SHOWN_EVENTS]]}
 
 
 def _annotated(tracks, words, manifest, keywords, settings, path, n_others):
@@ -110,7 +110,7 @@ def _annotated(tracks, words, manifest, keywords, settings, path, n_others):
         **{name: detection.by_group(matches, group_of) for name, group_of in groups.items()},
         "repeats": sum(len(found.repeats) for found in matches),
         "false_accepts": {**detection.false_accept_figures(len(false), hours),
-                          "events": [detection.event_line(event, rate, track.name) for track, event in false[:SHOWN_EVENTS]]},
+                          "events": [{"recording": track.name, **event.line(rate)} for track, event in false[:SHOWN_EVENTS]]},
         "latency": detection.latency_figures(matches, rate),
         "missed": _missed(tracks, matches, manifest, keywords, settings),
     }

@@ -25,6 +25,12 @@ class Event:
     peak_sample: int
     end_sample: int | None = None
 
+    def line(self, sample_rate):
+        """As JSON values: keyword, score (0 to 1), start, peak and end in seconds since the reset."""
+        times = {"start_seconds": self.start_sample, "peak_seconds": self.peak_sample, "end_seconds": self.end_sample}
+        return {"keyword": self.keyword, "score": round(self.score / 255, 4),
+                **{name: None if sample is None else round(sample / sample_rate, 3) for name, sample in times.items()}}
+
 
 class Detector:
     """Finds events in a stream of score bytes, one score at a time.

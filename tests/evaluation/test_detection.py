@@ -69,8 +69,3 @@ def test_words_that_are_no_keywords_are_counted_apart():
     assert [[word.keyword for word in words] for words in own] == [["jarvis", ""]] and others == 1
     with pytest.raises(DatasetError, match="annotated are alexa; keywords are computer"):
         detection.own_words([AnnotatedRecording("a.wav", (Word(2, 3, "alexa"),))], ("computer",))
-
-
-def test_event_line():
-    assert detection.event_line(Event("x", 255, 100, 200), RATE, "a.wav") == {
-        "recording": "a.wav", "keyword": "x", "score": 1.0, "start_seconds": 0.1, "peak_seconds": 0.2, "end_seconds": None}

@@ -125,3 +125,9 @@ def test_wrong_number_of_scores():
 def test_no_scores_no_events():
     assert at_once(np.zeros((0, 3), np.uint8), DetectorSettings()) == []
     assert dataclasses.astuple(DetectorSettings()) == (204, 153, 10, 100, 0)
+
+
+def test_an_event_as_a_line():
+    assert Event("x", 255, 100, 200).line(1000) == {
+        "keyword": "x", "score": 1.0, "start_seconds": 0.1, "peak_seconds": 0.2, "end_seconds": None}
+    assert Event("x", 51, 100, 200, 300).line(1000)["end_seconds"] == 0.3
