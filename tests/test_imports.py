@@ -31,6 +31,7 @@ ALLOWED = {
     "runtime": FOUNDATION,
     "evaluation": FOUNDATION | {"runtime", "dataset"},
     "synthesis": FOUNDATION | {"dataset", "runtime", "evaluation"},
+    "curation": FOUNDATION | {"dataset", "runtime", "evaluation"},
 }
 NO_TENSORFLOW = {"layers", "models", "features", "augment", "streaming"}
 NO_KERAS = FOUNDATION | {"front_end", "runtime", "evaluation"}
