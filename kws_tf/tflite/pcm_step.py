@@ -11,7 +11,7 @@ from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
 from kws_tf.tflite.front_end import INPUT_NAME
 from kws_tf.tflite.graph import VERSIONS
 from kws_tf.tflite.merge import merge
-from kws_tf.tflite.step_graph import State
+from kws_tf.tflite.step_graph import State, slice_options
 
 TAIL = "pcm_tail"
 
@@ -42,10 +42,8 @@ def hear_pcm(step, features, hop_frames):
     options = schema.ConcatenationOptionsT()
     options.axis, options.fusedActivationFunction = 1, schema.ActivationFunctionType.NONE
     limits = [constant("i", np.array(values, np.int32)) for values in ((0, n_hop), (1, n_hop + n_tail), (1, 1))]
-    slicing = schema.StridedSliceOptionsT()
-    slicing.beginMask = slicing.endMask = slicing.ellipsisMask = slicing.newAxisMask = slicing.shrinkAxisMask = 0
     nodes = [Node("CONCATENATION", [before, hop], [samples], options, VERSIONS["CONCATENATION"]),
-             Node("STRIDED_SLICE", [samples, *limits], [after], slicing, VERSIONS["STRIDED_SLICE"])]
+             Node("STRIDED_SLICE", [samples, *limits], [after], slice_options(), VERSIONS["STRIDED_SLICE"])]
     graph = Graph([*nodes, *joined.nodes], [hop], joined.outputs)
     return dataclasses.replace(step, graph=graph, states=(State(TAIL, before, after), *step.states))
 

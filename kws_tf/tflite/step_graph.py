@@ -223,7 +223,7 @@ class _Rewriter:
         begin[TIME], end[TIME], strides[TIME] = start, stop, step
         output = self._like(value, name, (1, -(-(stop - start) // step), *value.shape[2:]))
         operands = [constant("i", np.array(limits, np.int32)) for limits in (begin, end, strides)]
-        self.nodes.append(Node("STRIDED_SLICE", [value, *operands], [output], _slice_options(), MOVE_VERSIONS["STRIDED_SLICE"]))
+        self.nodes.append(Node("STRIDED_SLICE", [value, *operands], [output], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"]))
         return output
 
     def _masked(self, value, timing):
@@ -274,7 +274,8 @@ def _same_in_every_frame(tensor):
     return len(tensor.shape) < 3 or tensor.shape[-3] == 1
 
 
-def _slice_options():
+def slice_options():
+    """Options of a STRIDED_SLICE without masks."""
     options = schema.StridedSliceOptionsT()
     options.beginMask = options.endMask = options.ellipsisMask = options.newAxisMask = options.shrinkAxisMask = 0
     return options

@@ -11,6 +11,7 @@ from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.convert import name_tensors, quantise_calibrated
 from kws_tf.tflite.frame_scores import score_every_frame
 from kws_tf.tflite.freeze import convert_float32
+from kws_tf.tflite.joint_lines import join_lines, share_line_scale
 from kws_tf.tflite.pcm_step import hear_pcm
 from kws_tf.tflite.simplify import simplify
 from kws_tf.tflite.step_graph import step_graph
@@ -70,6 +71,7 @@ def prepare(model, window_frames, calibration=None, *, input_range=None):
     name_tensors(graph, model.name)
     if calibration is not None:
         graph = quantise_calibrated(graph, calibration, input_range)
+        share_line_scale(graph)
     trial = step_graph(graph, stream.stride_frames, stream.input_delay_frames)
     if (trial.delay, trial.rate) != (stream.delay_frames, stream.stride_frames):
         raise ConversionError(f"{model.name}: the graph of a step is {trial.delay} frames late with {trial.rate} frames per score, the "
@@ -103,7 +105,7 @@ def streaming_graph(network, features, hop_frames, state, input_kind="features")
     stride = network.stride_frames
     if not isinstance(hop_frames, int) or hop_frames < 1 or hop_frames % stride:
         raise ConversionError(f"--hop_frames must be a whole number, a multiple of {stride} for this network; received {hop_frames!r}.")
-    step = step_graph(network.graph, hop_frames, network.input_delay)
+    step = join_lines(step_graph(network.graph, hop_frames, network.input_delay))
     if input_kind == "pcm":
         step = hear_pcm(step, features, hop_frames)
     check_states(step.states)

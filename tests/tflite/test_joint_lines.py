@@ -1,0 +1,70 @@
+"""Joining lines changes nodes and states, and no integer."""
+
+import collections
+import dataclasses
+
+import numpy as np
+import pytest
+
+from kws_tf.config import FeatureConfig
+from kws_tf.tflite import flatbuffer
+from kws_tf.tflite.joint_lines import LINE_SCALE, join_lines
+from kws_tf.tflite.step_graph import step_graph
+from kws_tf.tflite.streaming import prepare, streaming_graph
+
+WINDOW = 24
+
+
+def recording(seed, *batch):
+    return np.random.default_rng(seed).normal(-2, 3, (*batch, 72, 40, 1)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def network(uneven_network):
+    return prepare(uneven_network(tau=0.625), WINDOW, recording(1, 4))
+
+
+def separate(network, hop):
+    """The graph of a step whose lines are not joined, with the section of one whose are; only states differ."""
+    step = step_graph(network.graph, hop)
+    graph, section = streaming_graph(network, FeatureConfig(), hop, "external")
+    own = flatbuffer.Graph(step.graph.nodes, [*step.graph.inputs, *(state.before for state in step.states)],
+                           [*step.graph.outputs, *(state.after for state in step.states)])
+    like = section.states[0]
+    states = tuple(dataclasses.replace(like, name=state.name, shape=state.before.shape, zero_point=state.before.spec.zero_point,
+                                       scale=state.before.spec.scale, input=state.before.name, output=state.after.name)
+                   for state in step.states)
+    return own, dataclasses.replace(section, states=states)
+
+
+@pytest.mark.parametrize("hop", [1, 3])
+def test_joined_lines_give_the_same_integers(network, hop, play):
+    joined, section = streaming_graph(network, FeatureConfig(), hop, "external")
+    apart, apart_section = separate(network, hop)
+    assert len(apart_section.states) == 15
+    assert {state.name for state in section.states} == {"lines", "stem_padding", "head_padding", "average"}
+    x = recording(2)
+    expected = play(apart, apart_section, x, raw=True)
+    np.testing.assert_array_equal(play(joined, section, x, raw=True), expected)
+    assert len(np.unique(expected, axis=0)) > 20
+
+
+def test_nodes_do_not_grow(network):
+    """Twelve layers over time with a state of their own take four nodes each, and six inside of the file."""
+    counts = {state: collections.Counter(node.operator for node in streaming_graph(network, FeatureConfig(), 1, state)[0].nodes)
+              for state in ("external", "internal")}
+    assert sum(counts["external"].values()) <= 141 and sum(counts["internal"].values()) <= 154
+    assert counts["internal"]["VAR_HANDLE"] == 4 and counts["external"]["STRIDED_SLICE"] == 4
+    assert len(separate(network, 1)[0].nodes) > sum(counts["external"].values())
+
+
+def test_lines_have_one_scale_and_their_zero_is_zero(network):
+    _, section = streaming_graph(network, FeatureConfig(), 1, "internal")
+    lines = next(state for state in section.states if state.name == "lines")
+    assert lines.scale == float(np.float32(LINE_SCALE)) and lines.zero_point == 0
+    assert lines.shape == (1, 16, 1, 2 * 5 + 2 * 7 + 4 * 10 + 4 * 12)
+
+
+def test_two_lines_stay_apart(uneven_network):
+    step = step_graph(prepare(uneven_network(model="ds_cnn", channels=4), WINDOW, recording(1, 2)).graph, 2)
+    assert join_lines(step) is step
