@@ -16,11 +16,11 @@ import pathlib
 from absl import flags, logging
 
 from kws_tf import atomic_file
-from kws_tf.errors import ConfigError
+from kws_tf.errors import ConfigError, ConversionError
 from kws_tf.flags import define_config, run, run_config
 
 FLAGS = flags.FLAGS
-PROFILES = ("float32", "features")
+PROFILES = ("float32", "features", "pi")
 VALIDATION_NOTE = ("There is no testing split: the exported files were scored on validation, which also picked the best epoch. "
                    "Read these figures as optimistic.")
 
@@ -63,18 +63,31 @@ def _configuration():
 
 
 def export(trained, clips, config, folder):
-    """Exports the best weights as export/<profile> of the run folder, as kws_tf.convert does.
+    """Exports the best weights as export/float32, export/features and export/pi of the run folder, as kws_tf.convert does.
 
     Args:
         trained: kws_tf.training.session.Trained. clips: ClipDataset. config: RunConfig. folder: RunFolder.
+
+    Returns:
+        Name of the integer profile to be scored: "pi"; "features" where the integer front end cannot hold the features of the run.
     """
     from kws_tf import tflite
 
     best = trained.outcome.best_row
     pcm = tflite.calibration_pcm(clips.splits["training"], config, FLAGS.calibration_clips)
     metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
+    scored = "features"
     for profile in PROFILES:
-        tflite.export(trained.network.backbone, config, clips.classes, pcm, folder.export_dir / profile, profile=profile, metrics=metrics)
+        try:
+            tflite.export(trained.network.backbone, config, clips.classes, pcm, folder.export_dir / profile, profile=profile,
+                          metrics=metrics)
+        except ConversionError as error:
+            if profile != "pi":
+                raise
+            logging.warning("there is no file with PCM as input (export/pi): %s", error)
+        else:
+            scored = profile
+    return scored
 
 
 def continuous_figures(trained, split, config):
@@ -97,8 +110,11 @@ def continuous_figures(trained, split, config):
     return found
 
 
-def score_exports(trained, clips, config, folder):
+def score_exports(trained, clips, config, folder, profile):
     """Scores the exported files on testing, or on validation where there is no testing, and writes evaluation.json and confusion.png.
+
+    Args:
+        trained, clips, config, folder: see export. profile: the integer file to score beside float32.
 
     Returns:
         The report of evaluation.evaluate_model: figures of the int8 file, under "other" those of the float32 file, and under
@@ -107,7 +123,7 @@ def score_exports(trained, clips, config, folder):
     from kws_tf import evaluation
 
     split = "testing" if "testing" in clips.splits else "validation"
-    report = evaluation.evaluate_model(folder.export_dir / "features", config.data, split, compare_with=folder.export_dir / "float32")
+    report = evaluation.evaluate_model(folder.export_dir / profile, config.data, split, compare_with=folder.export_dir / "float32")
     report["continuous"] = continuous_figures(trained, clips.splits[split], config)
     report["split_note"] = "" if split == "testing" else VALIDATION_NOTE
     atomic_file.write_text(folder.evaluation_file, json.dumps(report, indent=2, ensure_ascii=False) + "\n")
@@ -137,8 +153,10 @@ def print_summary(outcome, config, folder, report=None):
             low, high = figures["accuracy_interval"]
             table.add_row(name, report["split"], f"{100 * figures['accuracy']:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}",
                           f"{100 * figures['balanced_accuracy']:.2f} %", str(figures["clips"]))
-    for name, profile, figures in (("TFLite float32", "float32", report and report["other"]), ("TFLite int8", "features", report)):
+    for title, figures in (("TFLite float32", report and report["other"]), ("TFLite int8", report)):
         if figures:
+            profile = (figures.get("model") or figures)["profile"]
+            name = f"{title}, PCM in" if profile == "pi" else title
             low, high = figures["accuracy_interval"]
             table.add_row(name, report["split"], f"{100 * figures['accuracy']:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}",
                           f"{100 * figures['balanced_accuracy']:.2f} %", str(figures["clips"]),
@@ -172,8 +190,8 @@ def main(argv):
         raise
     report = None
     if FLAGS.export:
-        export(trained, clips, config, folder)
-        report = score_exports(trained, clips, config, folder)
+        profile = export(trained, clips, config, folder)
+        report = score_exports(trained, clips, config, folder, profile)
     print_summary(trained.outcome, config, folder, report)
 
 

@@ -87,11 +87,12 @@ def test_a_run_trains_exports_and_scores_the_exported_files(whole_run):
     continuous = report["continuous"]
     assert continuous["pre_roll_frames"] == 116 and continuous["pre_roll"]["clips"] == 24
     assert abs(continuous["zero_state"]["correct"] - report["other"]["correct"]) <= 1
-    for profile in ("float32", "features"):
+    for profile in ("float32", "features", "pi"):
         assert (folder / "export" / profile / "model.tflite").stat().st_size > 1000
         metrics = json.loads((folder / "export" / profile / "manifest.json").read_text())["metrics"]
         assert metrics["validation_accuracy"] == max(float(row["val_accuracy"]) for row in rows)
-    assert "TFLite int8" in output and "testing" in output and f"{100 * report['accuracy']:.2f} %" in output
+    assert report["model"]["profile"] == "pi" and "TFLite int8, PCM in" in output
+    assert "testing" in output and f"{100 * report['accuracy']:.2f} %" in output
     assert "epoch 20/20" in errors
 
 
@@ -161,22 +162,23 @@ def test_without_testing_clips_the_figures_say_that_validation_stood_in(tmp_path
 
     def evaluate(model, data, split, compare_with):
         figures = {"accuracy": 0.875, "accuracy_interval": [0.5, 0.95], "balanced_accuracy": 0.8, "clips": 8}
-        return {**figures, "split": split, "other": figures}
+        return {**figures, "split": split, "model": {"profile": model.name}, "other": {**figures, "profile": compare_with.name}}
 
     monkeypatch.setattr(evaluation, "evaluate_model", evaluate)
+    steady = {"accuracy": 0.875, "accuracy_interval": [0.5, 0.95], "balanced_accuracy": 0.8, "clips": 8}
     earlier = {"accuracy": 0.625, "accuracy_interval": [0.3, 0.8], "balanced_accuracy": 0.6, "clips": 8}
     monkeypatch.setattr(program, "continuous_figures",
-                        lambda trained, clips, config: {"pre_roll_frames": 116, "zero_state": evaluate(0, 0, split, 0), "pre_roll": earlier})
+                        lambda trained, clips, config: {"pre_roll_frames": 116, "zero_state": steady, "pre_roll": earlier})
     monkeypatch.setattr(evaluation, "draw_confusion", lambda report, path: None)
     folder = RunFolder(tmp_path)
     for profile in program.PROFILES:
         (folder.export_dir / profile).mkdir(parents=True)
         (folder.export_dir / profile / "model.tflite").write_bytes(b"model")
-    report = program.score_exports(None, types.SimpleNamespace(splits=dict.fromkeys(splits)), RunConfig(), folder)
+    report = program.score_exports(None, types.SimpleNamespace(splits=dict.fromkeys(splits)), RunConfig(), folder, "pi")
     row = {"epoch": 3, "val_accuracy": 0.9, "val_balanced_accuracy": 0.85}
     program.print_summary(types.SimpleNamespace(history=[row], best_row=row), RunConfig(), folder, report)
     output = capsys.readouterr().out
-    assert "87.50 %" in output and split in output and "62.50 %" in output
+    assert "87.50 %" in output and split in output and "62.50 %" in output and "TFLite int8, PCM in" in output
     assert json.loads(folder.evaluation_file.read_text())["continuous"]["pre_roll"]["accuracy"] == 0.625
     note = "scored on validation, which also picked the best epoch"
     assert (note in " ".join(output.split())) == (split == "validation")
