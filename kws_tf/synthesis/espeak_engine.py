@@ -24,7 +24,7 @@ class EspeakEngine:
 
     language: str = "en"
     accents: tuple[str, ...] = ()
-    speed_wpm: tuple[int, ...] = (110, 240)
+    speed_wpm: tuple[int, ...] = (95, 205)
     pitch: tuple[int, ...] = (20, 80)
     pitch_range: tuple[int, ...] = (20, 80)
 

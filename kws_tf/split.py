@@ -1,0 +1,166 @@
+"""Deals a folder of clips to training, validation and testing, without leaks: whole speakers, equal sounds together.
+
+    python -m kws_tf.split --input DIR --output NEW --dry_run
+    python -m kws_tf.split --input DIR --output NEW --shares 0.8,0.1,0.1 --speaker_pattern "^(\\w+?)_"
+    python -m kws_tf.split --input DIR --output NEW --by cluster --link
+
+DIR holds <class>/**; folders training, validation and testing in it are taken as one set and dealt again. NEW gets
+{training,validation,testing}/<class>/<path>, copies or links, and split.csv with the group of every clip. Nothing in DIR is changed.
+"""
+
+import collections
+import csv
+import io
+import os
+import pathlib
+import shutil
+
+from absl import flags
+
+from kws_tf import atomic_file
+from kws_tf.errors import ConfigError, DatasetError
+from kws_tf.flags import run
+
+FLAGS = flags.FLAGS
+SPLITS = ("training", "validation", "testing")
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this program."""
+    place = {"flag_values": flag_values, "module_name": "split"}
+    flags.DEFINE_string("input", "", "Folder with <class>/**.", **place)
+    flags.DEFINE_string("output", "", "Folder to make.", **place)
+    flags.DEFINE_list("shares", "0.8,0.1,0.1", "Shares of training,validation,testing; sum 1.", **place)
+    flags.DEFINE_enum("by", "speaker", ["speaker", "file", "cluster"], "What stays together: clips of a speaker, each file alone, or clips "
+                      "that sound alike (for recordings without names of speakers).", **place)
+    flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the path below the class (its first group); "
+                        "empty for <speaker>_nohash_* and for a folder per speaker.", **place)
+    flags.DEFINE_integer("clusters", 50, "With --by=cluster: at most so many.", lower_bound=2, **place)
+    flags.DEFINE_boolean("stable", False, "Deal by the hash of the group's name: clips added later move no other; shares hold on average.",
+                         **place)
+    flags.DEFINE_boolean("link", False, "Link to the originals instead of copying them.", **place)
+    flags.DEFINE_integer("seed", 1, "Of the deal.", lower_bound=0, **place)
+    flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
+    flags.DEFINE_boolean("dry_run", False, "Say what would be done, and do nothing.", **place)
+
+
+def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1):
+    """The clips of a folder and their groups, equal sounds joined.
+
+    Returns:
+        List of curation.partition.Item.
+
+    Raises:
+        DatasetError: a clip cannot be read, or has no speaker; all are listed.
+    """
+    from kws_tf.curation import partition
+    from kws_tf.curation.clip_facts import measure_all
+    from kws_tf.curation.speaker_name import SpeakerName
+    from kws_tf.dataset.scan import Scan, subfolders
+
+    speaker_name = SpeakerName(speaker_pattern)
+    if not os.path.isdir(root):
+        raise DatasetError(f"--input={root}: there is no such folder.")
+    dealt_before = [name for name in SPLITS if name in subfolders(root)]
+    clips, problems = [], []
+    for split in dealt_before or [""]:
+        for label in subfolders(os.path.join(root, split)):
+            folder = f"{split}/{label}" if split else label
+            scan = Scan(root, folder)
+            problems += scan.problems
+            clips += [(file.path, split, label, speaker_name(file.path[len(folder) + 1:])) for file in scan.files]
+    if not clips:
+        raise DatasetError(f"--input={root}: expected <class>/<clip>; found {', '.join(subfolders(root)) or 'no folder'}.")
+    facts = measure_all(root, clips, n_workers=n_workers)
+    problems += [f"{fact.path}: {fact.problem}" for fact in facts if fact.problem]
+    if by == "speaker":
+        problems += [f"{fact.path}: no speaker in its name or folder" for fact in facts if not fact.speaker]
+    if problems:
+        raise DatasetError(f"--input={root}: {len(problems)} problems. Mend or remove the files; name speakers by --speaker_pattern, or "
+                           "use --by=file or --by=cluster.", problems)
+    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.path for fact in facts],
+              "cluster": lambda: partition.by_cluster(_features(facts), n_clusters, seed)}[by]()
+    items = [partition.Item(fact.path, fact.label, group) for fact, group in zip(facts, groups, strict=True)]
+    return partition.join_equal(items, [fact.path if fact.silent else fact.sound for fact in facts])
+
+
+def _features(facts):
+    import numpy as np
+
+    return np.stack([fact.features for fact in facts])
+
+
+def write(root, output, items, dealt, link):
+    """Writes the dealt clips; the folder appears when it is complete, or not at all.
+
+    Args:
+        root: source folder. output: folder to make. items: list of Item. dealt: dict of group to split. link: link instead of copying.
+
+    Raises:
+        DatasetError: the folder exists, cannot be made, or two clips would get one name.
+    """
+    output = pathlib.Path(output)
+    if output.exists():
+        raise DatasetError(f"--output={output}: exists already. Delete it, or choose another folder.")
+    partial = output.with_name(f".{output.name}.partial")
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("file", "group", "source"))
+    taken = {}
+    for item in items:
+        parts = item.path.split("/")
+        target = "/".join([dealt[item.group], *(parts[1:] if parts[0] in SPLITS else parts)])
+        if target in taken:
+            raise DatasetError(f"split: {taken[target]} and {item.path} would both become {target}. Rename one of them.")
+        taken[target] = item.path
+        rows.writerow((target, item.group, item.path))
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        for target, path in taken.items():
+            place, source = partial / target, pathlib.Path(root, path).resolve()
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if link:
+                place.symlink_to(source)
+            else:
+                shutil.copy2(source, place)
+        atomic_file.write_text(partial / "split.csv", table.getvalue())
+        os.rename(partial, output)
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise DatasetError(f"--output={output}: cannot be made: {error.strerror}.") from error
+
+
+def describe(items, dealt):
+    """Prints clips per class and groups of every split."""
+    counts = collections.Counter((dealt[item.group], item.label) for item in items)
+    for split in SPLITS:
+        labels = ", ".join(f"{label} {counts[split, label]}" for label in sorted({item.label for item in items}))
+        n_groups = sum(own == split for own in dealt.values())
+        print(f"{split:10}  {sum(n for (own, _), n in counts.items() if own == split)} clips of {n_groups} groups: {labels}")
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    if not FLAGS.input or not FLAGS.output:
+        raise ConfigError("--input and --output are needed: the folder with <class>/** and the folder to make.")
+    if FLAGS.speaker_pattern and FLAGS.by != "speaker":
+        raise ConfigError(f"--speaker_pattern belongs to --by=speaker, but --by={FLAGS.by} is given; remove one.")
+    from kws_tf.curation import partition
+    from kws_tf.synthesis.clip_set import processors
+
+    try:
+        shares = dict(zip(SPLITS, map(float, FLAGS.shares), strict=True))
+    except ValueError:
+        raise ConfigError(f"--shares={','.join(FLAGS.shares)}: expected three numbers, such as 0.8,0.1,0.1.") from None
+    items = find_items(FLAGS.input, FLAGS.by, FLAGS.speaker_pattern, FLAGS.clusters, FLAGS.seed, FLAGS.workers or processors())
+    dealt = (partition.deal_by_hash if FLAGS.stable else partition.deal_balanced)(items, shares, FLAGS.seed)
+    describe(items, dealt)
+    if not FLAGS.dry_run:
+        write(FLAGS.input, FLAGS.output, items, dealt, FLAGS.link)
+        print(f"{FLAGS.output}: {'links to' if FLAGS.link else 'copies of'} {len(items)} clips. Examine it:\n"
+              f"  python -m kws_tf.doctor {FLAGS.output}")
+
+
+if __name__ == "__main__":
+    run(main, define)
