@@ -44,8 +44,8 @@ def join_equal(items, sounds):
 def deal_balanced(items, shares, seed):
     """Deals groups so that every class comes near its share in every split.
 
-    Large groups first, in random order among equals; each goes to the split that lacks most of what the group has, counted as shares of each
-    class.
+    Large groups first, in random order among equals; each goes to the split that lacks most of what the group has, as shares of
+    each class.
 
     Args:
         items: list of Item. shares: dict of split to its share, together 1. seed: of the order.
