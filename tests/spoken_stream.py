@@ -10,6 +10,7 @@ from kws_tf.manifest import Manifest, Streaming, TensorSpec
 from kws_tf.runtime import model_file
 
 HOP = 160
+LOUDNESS = 1000
 LABELS = ("_unknown_", "jarvis", "computer")
 CONTENT = b"\0\0\0\0TFL3 no model"
 
@@ -21,7 +22,7 @@ class Frame(typing.NamedTuple):
 
 
 class SpokenStream:
-    """Streams PCM in which the first sample of every 160 is the number of the class that is heard: 0, 1 or 2."""
+    """Streams PCM in which the first sample of every 160 is a thousand times the class that is heard: 0, 1 or 2."""
 
     def __init__(self, path, *, interpreter=None, kernels="auto"):
         self.manifest, _ = model_file.read(path)
@@ -36,7 +37,7 @@ class SpokenStream:
         frames = []
         while len(self._rest) >= HOP:
             self._taken += HOP
-            heard = np.arange(3) == self._rest[0]
+            heard = np.arange(3) == round(self._rest[0] / LOUDNESS)
             frames.append(Frame(self._taken, np.where(heard, 100, -100).astype(np.int8), heard.astype(np.float32)))
             self._rest = self._rest[HOP:]
         return frames
@@ -64,5 +65,5 @@ def speak(n_hops, words):
     """int16 PCM in which class k is heard in hops first to last for every (k, first, last) of the words."""
     pcm = np.zeros(n_hops * HOP, np.int16)
     for k, first, last in words:
-        pcm[first * HOP:last * HOP:HOP] = k
+        pcm[first * HOP:last * HOP:HOP] = LOUDNESS * k
     return pcm

@@ -34,12 +34,14 @@ class Sweep:
         self._means = {}
 
     def _tracks(self, settings):
-        """[(track, means, words or None)] for the window of the settings; the means are kept for other thresholds."""
+        """[(track, means, their maximum, words or None)] for the window of the settings; kept for other thresholds."""
         key = settings.window_scores, settings.warmup_scores
         if key not in self._means:
             # One window at a time: the means of hours of audio are as large as the scores.
-            self._means = {key: [(track, track.means(self.labels, self.keywords, settings), words) for track, words in
-                                 [*((track, None) for track in self._negative), *zip(self._positive, self._words, strict=True)]]}
+            self._means = {key: []}
+            for track, words in [*((track, None) for track in self._negative), *zip(self._positive, self._words, strict=True)]:
+                means = track.means(self.labels, self.keywords, settings)
+                self._means[key].append((track, means, means.max(axis=1), words))
         return self._means[key]
 
     def point(self, settings):
@@ -49,8 +51,8 @@ class Sweep:
             dict: threshold, hits, misses, repeats, false_accepts.
         """
         counts = {"hits": 0, "repeats": 0, "false_accepts": 0}
-        for track, means, words in self._tracks(settings):
-            events = find_events(means, track.end_samples, self.keywords, settings)
+        for track, means, highest, words in self._tracks(settings):
+            events = find_events(means, track.end_samples, self.keywords, settings, highest)
             if words is None:
                 counts["false_accepts"] += len(events)
                 continue
