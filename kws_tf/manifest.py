@@ -77,7 +77,7 @@ class PartCost:
 
 @dataclasses.dataclass(frozen=True)
 class HostTime:
-    """Median time of one inference with one thread. interpreter: package and version. kernels: see runtime.load_model."""
+    """Median processor time of one inference, one thread. interpreter: package and version. kernels: see runtime.load_model."""
 
     interpreter: str
     kernels: str
@@ -166,6 +166,15 @@ class Streaming:
 
 
 @dataclasses.dataclass(frozen=True)
+class Enrolment:
+    """A class that kws_tf.enroll put into the file: from how many clips, and the mean cosine of those with its prototype."""
+
+    label: str
+    clips: int
+    agreement: float
+
+
+@dataclasses.dataclass(frozen=True)
 class Manifest:
     """What a model file is, how to feed it and what its answers mean.
 
@@ -183,6 +192,7 @@ class Manifest:
         run: configuration of the training run, as RunConfig in JSON form; informative, a runtime never needs it.
         arena: measured working memory, if measured. cost: what one inference takes, if measured.
         detector: keywords and calibrated presets of the detector.
+        enrolled: classes that were added or replaced without training.
     """
 
     model_file: str
@@ -209,6 +219,7 @@ class Manifest:
     arena: Arena | None = None
     cost: Cost | None = None
     detector: DetectorPresets | None = None
+    enrolled: tuple[Enrolment, ...] = ()
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self):

@@ -1,5 +1,6 @@
 """The last layer of every network: linear, or cosines for ArcFace."""
 
+import keras
 from keras import layers
 
 from kws_tf.layers import CosineClassifier
@@ -13,14 +14,16 @@ def make_classifier(n_classes, kernel_initializer, bias_initializer="zeros", cos
 
     Args:
         n_classes: outputs.
-        kernel_initializer, bias_initializer: of the linear layer; that of cosines has the same kernel and no bias.
+        kernel_initializer, bias_initializer: of the linear layer. Prototypes are drawn from N(0, 1) with the seed of the kernel: a step
+            of the optimiser turns short vectors too far, and at the learning rates of the recipes training then ends badly.
         cosine_scale: 0 for a linear layer, else the scale of a CosineClassifier.
 
     Returns:
         keras.Layer.
     """
     if cosine_scale:
-        return CosineClassifier(n_classes, cosine_scale, kernel_initializer, name="classifier")
+        prototypes = keras.initializers.RandomNormal(stddev=1.0, seed=kernel_initializer.seed)
+        return CosineClassifier(n_classes, cosine_scale, prototypes, name="classifier")
     return layers.Dense(n_classes, kernel_initializer=kernel_initializer, bias_initializer=bias_initializer, name="classifier")
 
 
