@@ -273,7 +273,8 @@ class TrainConfig:
         momentum, weight_decay: SGD; the decay is added to the gradient of every weight, as PyTorch does.
         label_smoothing: share of the target spread over all classes.
         class_weights: "none" or "balanced" (inverse class frequency, mean 1).
-        monitor: validation metric that picks the best checkpoint: "accuracy", "balanced_accuracy" or "loss".
+        monitor: validation metric that picks the best checkpoint: "accuracy", "balanced_accuracy", "loss", or for wake words "recall_area",
+            the area under recall for 0 to 2 false accepts per hour (kws_tf.recall_area).
         seed: of every random draw.
         layout: "auto", "channels_last" or "batch_innermost" (about 1.7 times faster on CPUs; auto picks it there).
         pre_roll_frames: feature frames of earlier audio in front of the clips of some batches, and in the evaluation "pre_roll"; the
@@ -314,7 +315,7 @@ class TrainConfig:
         _require(0 <= self.label_smoothing < 1,
                  f"{own}: label_smoothing must be at least 0 and below 1; received {self.label_smoothing!r}. Set --label_smoothing.")
         _require_choice(own, "class_weights", self.class_weights, ("none", "balanced"))
-        _require_choice(own, "monitor", self.monitor, ("accuracy", "balanced_accuracy", "loss"))
+        _require_choice(own, "monitor", self.monitor, ("accuracy", "balanced_accuracy", "loss", "recall_area"))
         _require_choice(own, "layout", self.layout, ("auto", "channels_last", "batch_innermost"))
         _require_range(own, "pre_roll_frames", self.pre_roll_frames, 1, 10_000)
         _require_range(own, "pre_roll_probability", self.pre_roll_probability, 0, 1)

@@ -90,7 +90,8 @@ HELP = {
         "weight_decay": "L2 decay added to the gradient of every weight, as PyTorch's SGD does.",
         "label_smoothing": "Share of the target that is spread over all classes.",
         "class_weights": "none, or balanced (inverse class frequency, mean 1 over the clips).",
-        "monitor": "Validation metric that picks the best checkpoint: accuracy, balanced_accuracy, loss.",
+        "monitor": "Validation metric that picks the best checkpoint: accuracy, balanced_accuracy, loss; for wake words recall_area, the "
+                   "area under recall for 0 to 2 false accepts per hour.",
         "seed": "Of every random draw.",
         "layout": "Tensor layout in training: auto, channels_last, batch_innermost (about 1.7 times faster on CPUs).",
         "pre_roll_frames": "Feature frames of earlier audio ahead of a clip, in batches with pre-roll and in the evaluation with it.",

@@ -10,7 +10,8 @@ import numpy as np
 from kws_tf.config import to_dict
 from kws_tf.evaluation import annotations, detection
 from kws_tf.evaluation.score_track import find_recordings, score_recordings, speed
-from kws_tf.evaluation.sweep import Sweep, recall_area
+from kws_tf.evaluation.sweep import Sweep
+from kws_tf.recall_area import recall_area
 from kws_tf.runtime import model_file
 from kws_tf.runtime.detection import configure, score_samples
 
@@ -37,7 +38,7 @@ def evaluate_stream(model_path, *, ambient=None, annotated=None, preset="", keyw
         dict of JSON values: model; detector (preset, keywords, settings, score_seconds); speed (see score_track.speed); ambient (files and
         detection.false_accept_figures, by_keyword, events); annotated (recordings, detection.miss_figures, by_keyword, by_snr, by_level,
         by_speaker, by_source, repeats, false_accepts, latency, missed); sweep (every threshold, with the release in the same ratio);
-        sweep_hours; recall_area (see sweep.recall_area). What was not given is None.
+        sweep_hours; recall_area (see kws_tf.recall_area). What was not given is None.
 
     Raises:
         ModelFileError: the file is no streaming model or cannot be used. ConfigError: no such preset or keyword.
@@ -81,7 +82,8 @@ def sweep_figures(sweep, settings):
         point["per_hour"] = point["false_accepts"] / sweep.hours
         point["miss_rate"] = point["misses"] / sweep.n_words if sweep.n_words else None
     return {"sweep": points, "sweep_hours": sweep.hours,
-            "recall_area": recall_area(points, sweep.n_words, sweep.hours) if sweep.n_words else None}
+            "recall_area": recall_area([point["false_accepts"] for point in points], [point["hits"] for point in points], sweep.n_words,
+                                       sweep.hours) if sweep.n_words else None}
 
 
 def _ambient(tracks, manifest, keywords, settings, path):

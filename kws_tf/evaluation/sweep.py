@@ -2,13 +2,9 @@
 
 import dataclasses
 
-import numpy as np
-
 from kws_tf.detector_settings import HIGHEST_SCORE, release_for
 from kws_tf.evaluation.detection import match
 from kws_tf.runtime.detector import find_events
-
-AREA_LIMIT_PER_HOUR = 2.0
 
 
 class Sweep:
@@ -71,25 +67,3 @@ class Sweep:
         ratio = settings.release / settings.threshold
         return [self.point(dataclasses.replace(settings, threshold=threshold, release=min(threshold, release_for(threshold, ratio))))
                 for threshold in thresholds]
-
-
-def recall_area(points, n_words, hours, limit_per_hour=AREA_LIMIT_PER_HOUR):
-    """Area under recall for 0 to limit_per_hour false accepts per hour, as a share of the largest possible: 0 to 1.
-
-        area = 1/limit * integral from 0 to limit of recall(f) df,   recall(f) = best recall of a setting with at most f per hour
-
-    A setting with n false accepts counts for all rates from n / hours on, so the integral is a sum of rectangles, without interpolation.
-
-    Args:
-        points: dicts with hits and false_accepts, such as of Sweep.curve.
-        n_words: words to find. hours: of audio that the false accepts were counted in.
-
-    Returns:
-        float; 0 if no setting stays below the limit.
-    """
-    rates = np.array([point["false_accepts"] for point in points]) / hours
-    recalls = np.array([point["hits"] for point in points]) / n_words
-    order = np.argsort(rates, kind="stable")
-    rates, best = rates[order], np.maximum.accumulate(recalls[order])
-    widths = np.diff(np.minimum(np.append(rates, limit_per_hour), limit_per_hour))
-    return float(np.sum(widths * best) / limit_per_hour)

@@ -98,16 +98,18 @@ class Loop:
         network: TrainingNetwork. folder: RunFolder. config: RunConfig.
         training, validation: Splits with the same classes.
         n_classes: outputs of the network.
+        recall_area: ClipRecallArea of the validation clips, for the monitor of that name; else None.
         on_epoch: called with the history row of every finished epoch, or None.
 
     Raises:
         ConfigError: see Schedule.
     """
 
-    def __init__(self, network, folder, config, *, training, validation, n_classes, on_epoch=None):
+    def __init__(self, network, folder, config, *, training, validation, n_classes, recall_area=None, on_epoch=None):
         self.network, self.folder, self.config = network, folder, config
         self.training, self.validation = training, validation
         self.n_classes = n_classes
+        self.recall_area = recall_area
         self.on_epoch = on_epoch
         recipe = config.train
         if recipe.batch_size > training.n_clips:
@@ -174,7 +176,10 @@ class Loop:
         n_epochs = self.config.train.epochs
         randomness.reset_generators(self.network, self.config.train.seed, epoch)
         means, rate = self._train(epoch)
-        result = metrics.scores(split_logits(self.network, self.validation, self.config), self.validation.labels)
+        logits = split_logits(self.network, self.validation, self.config)
+        result = metrics.scores(logits, self.validation.labels)
+        if self.recall_area is not None:
+            result["recall_area"] = self.recall_area(logits)
         if not math.isfinite(result["loss"]):
             raise TrainingError(self._not_finite("validation loss", result["loss"], epoch, self.steps, rate))
         validated = {f"val_{name}": value for name, value in result.items()}
@@ -192,7 +197,8 @@ class Loop:
         logging.info("epoch %*d/%d  %s | validation: loss %.4f  accuracy %.4f  balanced %.4f%s%s | lr %.4g | %.1f s, %s left",
                      len(str(n_epochs)), epoch + 1, n_epochs, "  ".join(f"{name} {mean:.4f}" for name, mean in means.items()),
                      result["loss"], result["accuracy"], result["balanced_accuracy"],
-                     f"  with pre-roll {row['val_accuracy_pre_roll']:.4f}" if self.pre_roll else "", "  best" if better else "", rate,
+                     (f"  recall area {result['recall_area']:.4f}" if self.recall_area is not None else "")
+                     + (f"  with pre-roll {row['val_accuracy_pre_roll']:.4f}" if self.pre_roll else ""), "  best" if better else "", rate,
                      row["seconds"], self._time_left.text(epoch + 1))
 
     def _train(self, epoch):

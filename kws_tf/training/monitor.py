@@ -7,7 +7,7 @@ class Monitor:
     """Follows one validation metric over the epochs: picks the best checkpoint, stops early, and times the falls of "plateau".
 
     Args:
-        metric: "accuracy", "balanced_accuracy" (higher is better) or "loss" (lower is better).
+        metric: "accuracy", "balanced_accuracy", "recall_area" (higher is better) or "loss" (lower is better).
         patience: epochs without a better value until `exhausted`; 0 for never.
         free_epochs: first epochs that do not count as stale (the warm-up).
 

@@ -76,15 +76,15 @@ def load_weights(backbone, path):
 
 
 def best_metrics(folder, monitor):
-    """epoch and validation_accuracy, validation_balanced_accuracy, validation_loss of the best epoch by the monitored metric.
+    """epoch and validation_accuracy, validation_balanced_accuracy, validation_loss and the monitored metric of the best epoch by it.
 
     Args:
-        folder: RunFolder. monitor: "accuracy", "balanced_accuracy" or "loss".
+        folder: RunFolder. monitor: as of TrainConfig.
 
     Returns:
         dict; empty if history.csv is missing or has other columns.
     """
-    sign, names = (-1 if monitor == "loss" else 1), ("accuracy", "balanced_accuracy", "loss")
+    sign, names = (-1 if monitor == "loss" else 1), tuple(dict.fromkeys(("accuracy", "balanced_accuracy", "loss", monitor)))
     if not pathlib.Path(folder.history_file).is_file():
         return {}
     try:

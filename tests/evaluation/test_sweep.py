@@ -7,7 +7,7 @@ from kws_tf.detector_settings import DetectorSettings
 from kws_tf.evaluation.annotations import Word
 from kws_tf.evaluation.detection import match
 from kws_tf.evaluation.score_track import Track
-from kws_tf.evaluation.sweep import Sweep, recall_area
+from kws_tf.evaluation.sweep import Sweep
 from kws_tf.runtime.detector import detect
 
 LABELS, KEYWORDS = ("_unknown_", "jarvis", "computer"), ("jarvis", "computer")
@@ -56,20 +56,3 @@ def test_a_curve_keeps_the_ratio_of_the_release_and_falls(material):
     # Bumps are apart, so a higher threshold only takes events away.
     for name in ("hits", "false_accepts"):
         assert np.all(np.diff([point[name] for point in curve]) <= 0) and curve[0][name] > curve[-1][name]
-
-
-@pytest.mark.parametrize("points, hours, area", [
-    # (false accepts, hits) of 10 words
-    ([(0, 10)], 1.0, 1.0),
-    ([(0, 0), (3, 10)], 1.0, 0.0),
-    ([(0, 4), (1, 8)], 1.0, (0.4 + 0.8) / 2),
-    ([(1, 8), (0, 4)], 1.0, (0.4 + 0.8) / 2),
-    ([(1, 8)], 1.0, 0.8 / 2),
-    ([(1, 4), (0, 8)], 1.0, 0.8),
-    ([(0, 2), (1, 6), (2, 8), (9, 10)], 2.0, (0.5 * 0.2 + 0.5 * 0.6 + 1.0 * 0.8) / 2),
-    ([(1, 9)], 0.5, 0.0),
-    ([(1, 9)], 0.1, 0.0),
-])
-def test_area_by_hand(points, hours, area):
-    points = [{"false_accepts": false, "hits": hits} for false, hits in points]
-    assert recall_area(points, 10, hours) == pytest.approx(area)

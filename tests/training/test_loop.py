@@ -10,6 +10,7 @@ from kws_tf import features
 from kws_tf.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from kws_tf.errors import ConfigError, TrainingError
 from kws_tf.layers import SparseBinarization
+from kws_tf.training import trained_run
 from kws_tf.training.arcface import ArcFaceLoss
 from kws_tf.training.loop import Loop, split_logits
 from kws_tf.training.network import TrainingNetwork
@@ -257,3 +258,11 @@ def test_an_arcface_model_trains_with_the_margin_and_others_without(tmp_path):
     loss = make_loop(tmp_path / "arcface", config).network.loss
     assert isinstance(loss, ArcFaceLoss) and (loss.margin, loss.scale) == (0.3, 20.0)
     assert isinstance(make_loop(tmp_path / "linear").network.loss, keras.losses.CategoricalCrossentropy)
+
+
+def test_the_best_epoch_by_recall_area(tmp_path):
+    areas = [0.2, 0.9, 0.5]
+    loop = make_loop(tmp_path / "run", recipe(monitor="recall_area"), recall_area=lambda logits: areas[len(loop.history)])
+    outcome = loop.run()
+    assert (outcome.best_epoch, outcome.best) == (2, 0.9) and [row["val_recall_area"] for row in outcome.history] == areas
+    assert trained_run.best_metrics(loop.folder, "recall_area")["validation_recall_area"] == 0.9
