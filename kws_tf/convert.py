@@ -1,6 +1,7 @@
 """Converts the best weights of a training run to one TFLite file, with its manifest, labels and a report.
 
     python -m kws_tf.convert --run_dir runs/NAME --profile pi
+    python -m kws_tf.convert --run_dir runs/NAME --profile pi --evaluate testing
     python -m kws_tf.convert --run_dir runs/NAME --profile tflm --output firmware/model
     python -m kws_tf.convert --run_dir runs/NAME --profile tflm --streaming internal --hop_frames 2
 
@@ -16,12 +17,14 @@ the last window, exactly that of the offline network (docs/streaming.md). Its st
 interpreter) or "external" (inputs and outputs that the manifest lists). kws_tf.runtime.Stream plays either.
 
 Integer profiles are calibrated with training clips, drawn by the seed of the run, through the very front end that will feed them.
-Every file passes the lint of its profile before anything is written; a failure leaves the output as it was.
+Every file passes the lint of its profile before anything is written; a failure leaves the output as it was. report.md tells operators,
+multiply-accumulates, bytes, the arena in TFLite Micro, times on this machine, and the error of every layer with the worst ones named.
 """
 
 import dataclasses
 import os
 import pathlib
+import tempfile
 
 from absl import flags
 
@@ -45,6 +48,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("data_root", "", "Data set whose training clips calibrate; empty for that of the run.", **place)
     flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
     flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
+    flags.DEFINE_enum("evaluate", "", ("", "validation", "testing"), "Also score the file on this split, beside the float32 network; the "
+                      "figures go into manifest and report. Clip files alone.", **place)
     flags.DEFINE_string("data_licence", "", "Licence note of the training data, for the manifest.", **place)
 
 
@@ -66,6 +71,24 @@ def with_data(config, data_root="", cache_dir=""):
     return dataclasses.replace(config, data=dataclasses.replace(config.data, **changes))
 
 
+def evaluate(path, trained, config, split):
+    """Scores an exported clip file beside the float32 network of the same run and adds the figures to its manifest and report.
+
+    Args:
+        path: of the model file. trained: TrainedRun. config: RunConfig with the place of the data. split: "validation" or "testing".
+
+    Returns:
+        The report of evaluation.evaluate_model.
+    """
+    from kws_tf import evaluation, tflite
+
+    with tempfile.TemporaryDirectory() as folder:
+        reference = tflite.export(trained.backbone, config, trained.classes, None, pathlib.Path(folder) / "float32", profile="float32")
+        report = evaluation.evaluate_model(path, config.data, split, compare_with=reference)
+    tflite.add_evaluation(path.parent, report)
+    return report
+
+
 def main(argv):
     if argv[1:]:
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
@@ -74,6 +97,8 @@ def main(argv):
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if not FLAGS.streaming and not FLAGS["hop_frames"].using_default_value:
         raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
+    if FLAGS.streaming and FLAGS.evaluate:
+        raise ConfigError("--evaluate scores clip files; score a streaming file with kws_tf.evaluate.")
     name = f"{FLAGS.profile}_stream" if FLAGS.streaming else FLAGS.profile
     output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / name
     # Keras and TensorFlow take seconds to import: only when the flags are known to be good.
@@ -89,7 +114,12 @@ def main(argv):
         path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames, **about)
     else:
         path = tflite.export(*arguments, layer_report=True, **about)
-    print(f"written: {path}")
+    if FLAGS.evaluate:
+        report = evaluate(path, trained, config, FLAGS.evaluate)
+        low, high = (100 * end for end in report["accuracy_interval"])
+        print(f"{FLAGS.evaluate}: accuracy {100 * report['accuracy']:.2f} % ({low:.2f} to {high:.2f}, {report['clips']} clips), "
+              f"{report['comparison']['accuracy_change_points']:+.2f} points against float32")
+    print(f"written: {path}, {path.parent / tflite.REPORT_FILE}")
 
 
 if __name__ == "__main__":

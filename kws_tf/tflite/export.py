@@ -10,6 +10,7 @@ from absl import logging
 from kws_tf import manifest as manifests
 from kws_tf.config import to_dict
 from kws_tf.errors import ConversionError
+from kws_tf.runtime import model_file
 from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.convert import convert_classifier
@@ -18,7 +19,7 @@ from kws_tf.tflite.layer_errors import layer_errors
 from kws_tf.tflite.lint import require_clean
 from kws_tf.tflite.merge import merge
 from kws_tf.tflite.profiles import profile_of
-from kws_tf.tflite.report import REPORT_FILE, render
+from kws_tf.tflite.report import REPORT_FILE, render, with_accuracy
 
 MODEL_FILE = "model.tflite"
 LABELS_FILE = "labels.txt"
@@ -158,3 +159,17 @@ def write(folder, content, manifest, more_files=None):
              LABELS_FILE: "".join(f"{label}\n" for label in manifest.labels).encode("utf-8"),
              **(more_files or {})}
     export_folder.write(folder, files, manifest.model_file)
+
+
+def add_evaluation(folder, evaluation):
+    """Puts the figures of an evaluation into the manifest and the report of an export.
+
+    Args:
+        folder: the export folder. evaluation: report of kws_tf.evaluation.evaluate_model with a comparison.
+    """
+    manifest, content = model_file.read(folder)
+    figures = {name: evaluation[name] for name in ("accuracy", "accuracy_interval", "balanced_accuracy", "clips")}
+    figures["float32_accuracy"] = evaluation["other"]["accuracy"]
+    manifest = dataclasses.replace(manifest, metrics={**manifest.metrics, evaluation["split"]: figures})
+    report = (pathlib.Path(folder) / REPORT_FILE).read_text(encoding="utf-8")
+    write(folder, content, manifest, {REPORT_FILE: with_accuracy(report, evaluation).encode("utf-8")})
