@@ -1,0 +1,70 @@
+import csv
+
+import numpy as np
+import pytest
+import soundfile
+
+from kws_tf.errors import ConfigError
+from kws_tf.evaluation import mining
+from tests.spoken_stream import HOP, speak, write_model
+
+
+@pytest.fixture
+def recordings(tmp_path):
+    folder = tmp_path / "audio"
+    (folder / "sub").mkdir(parents=True)
+    soundfile.write(folder / "a.wav", speak(600, [(1, 10, 14), (2, 200, 230), (1, 260, 290), (1, 400, 408)]), 16000)
+    soundfile.write(folder / "sub" / "a.wav", speak(300, [(1, 150, 170)]), 16000)
+    return folder
+
+
+def mine(model, recordings, output, **options):
+    return mining.mine(model, recordings, output, workers=1, progress=False, **options)
+
+
+def test_clips_are_what_the_network_had_heard(spoken_model, recordings, tmp_path):
+    found = mine(spoken_model, recordings, tmp_path / "out")
+    rows = list(csv.DictReader(found.csv_file.read_text(encoding="utf-8").splitlines()))
+    # Ten scores of a word give the highest mean; the second word of a.wav is within a second of the first.
+    assert [(row["keyword"], float(row["score"]), row["file"], float(row["start_seconds"])) for row in rows] == [
+        ("computer", 1.0, "_unknown_/a_0001100.wav", 1.1), ("jarvis", 1.0, "_unknown_/sub__a_0000600.wav", 0.6),
+        ("jarvis", 0.8, "_unknown_/a_0003080.wav", 3.08)]
+    whole = soundfile.read(recordings / "a.wav", dtype="int16")[0]
+    clip, rate = soundfile.read(tmp_path / "out" / rows[0]["file"], dtype="int16")
+    assert rate == 16000 and np.array_equal(clip, whole[110 * HOP:210 * HOP])
+    assert (found.n_events, found.n_known) == (3, 0) and found.hours == pytest.approx(9 / 3600) and found.rows[2]["score"] == 0.8
+
+
+def test_again_and_with_a_limit(spoken_model, recordings, tmp_path):
+    mine(spoken_model, recordings, tmp_path / "out", limit=1)
+    assert len(list((tmp_path / "out").rglob("*.wav"))) == 1
+    before = (tmp_path / "out" / "_unknown_" / "a_0001100.wav").stat().st_mtime_ns
+    found = mine(spoken_model, recordings, tmp_path / "out", threshold=0.3)
+    assert found.n_known == 1 and len(found.rows) == found.n_events == 4
+    assert (tmp_path / "out" / "_unknown_" / "a_0001100.wav").stat().st_mtime_ns == before
+
+
+def test_an_event_at_the_start_gives_the_start(spoken_model, recordings, tmp_path):
+    row = mine(spoken_model, recordings / "a.wav", tmp_path / "out", threshold=0.3, keywords=("jarvis",)).rows[-1]
+    clip, _ = soundfile.read(tmp_path / "out" / row["file"])
+    assert row["start_seconds"] == 0.0 and len(clip) == 16000 and row["score"] == pytest.approx(0.4)
+
+
+def test_the_class_of_the_clips(spoken_model, recordings, tmp_path):
+    assert mining.background_label(("yes", "_silence_")) == "_silence_"
+    assert mining.background_label(("_silence_", "_unknown_")) == "_unknown_"
+    for labels in (("yes", "no"), ("_a_", "_b_", "c")):
+        with pytest.raises(ConfigError, match="--label is missing: the class for clips that are no keyword; the labels are"):
+            mining.background_label(labels)
+    with pytest.raises(ConfigError, match="--label=jarvis: this is a keyword"):
+        mine(spoken_model, recordings, tmp_path / "out", label="jarvis")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="--output=.*file: this folder cannot be made"):
+        mine(spoken_model, recordings, tmp_path / "file")
+    assert mine(spoken_model, recordings, tmp_path / "out", label="noise").rows[0]["file"].startswith("noise/")
+
+
+def test_nothing_found_leaves_an_empty_table(spoken_model, tmp_path):
+    soundfile.write(tmp_path / "q.wav", speak(300, []), 16000)
+    found = mine(write_model(tmp_path / "model"), tmp_path / "q.wav", tmp_path / "out")
+    assert found.rows == [] and found.csv_file.read_text() == "file,recording,start_seconds,keyword,score\n"
