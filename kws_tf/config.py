@@ -153,6 +153,7 @@ class AugmentConfig:
         rir_dir: folder of room impulse responses, made by kws_tf.rooms or recorded; "" for none.
         rir_prob: share of clips that are in a room, their noise with them; noise_snr_db then is that of the sources.
         gain_prob, gain_db: level change drawn from U(gain_db).
+        curriculum: stages of the run as JSON text, see kws_tf.training.curriculum; "" for the same all the time.
         mic_prob: share of clips that go through a cheap microphone: band limits, tilted spectrum, clipping.
         peak_normalize: bring every training clip to full scale first; only to reproduce the published training of SparkNet.
         silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude),
@@ -177,6 +178,7 @@ class AugmentConfig:
     gain_prob: float = 0.0
     gain_db: tuple[float, ...] = (-20.0, 6.0)
     mic_prob: float = 0.0
+    curriculum: str = ""
     peak_normalize: bool = False
     silence_label: str = "_silence_"
     silence_amplitude: tuple[float, ...] = (0.0, 1.0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import sys
 import typing
 
@@ -53,6 +54,7 @@ HELP = {
         "gain_prob": "Share of training clips whose level changes.",
         "gain_db": "Low,high of the level change in dB.",
         "mic_prob": "Share of training clips that go through a cheap microphone: band limits, tilt, clipping.",
+        "curriculum": "JSON file of stages by epoch: sampling of classes, rir_prob, noise_prob, noise_snr_db.",
         "peak_normalize": "Bring every training clip to full scale first, as the published training of SparkNet does.",
         "silence_label": "Class whose training clips always get noise at U(silence_amplitude).",
         "silence_amplitude": "Low,high of the noise scale of the silence class.",
@@ -171,6 +173,8 @@ def run_config(flag_values=flags.FLAGS, base=None):
     _refuse_contradictions(values)
     if values.get("no_ssn"):
         values["ssn_groups"] = "0"
+    if values.get("curriculum"):
+        values["curriculum"] = _read_json(values["curriculum"])
     parts = {}
     for group, cls in GROUPS.items():
         own = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
@@ -191,6 +195,15 @@ def _features(values, own, base):
     if own.get("kind") == "logmel" and "n_mfcc" not in own:
         own["n_mfcc"] = 0
     return dataclasses.replace(base, **own)
+
+
+def _read_json(path):
+    """The content of a JSON file in one line: a run keeps it, not the name of a file that may change."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.dumps(json.load(file))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"--curriculum={path}: cannot be read ({getattr(error, 'strerror', None) or error}).") from error
 
 
 def _refuse_contradictions(values):

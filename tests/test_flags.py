@@ -1,5 +1,6 @@
 import dataclasses
 import itertools
+import json
 import pathlib
 import subprocess
 import sys
@@ -153,3 +154,15 @@ def test_help_lists_flags_by_group(tmp_path):
     positions = [done.stdout.index(text) for text in ("What the program does.", "\ndata:", "--data_root", "\nfeatures:", "--n_mels",
                                                       "\nmodel:", "--[no]no_ssn", "\ntrain:", "--lr:")]
     assert positions == sorted(positions)
+
+
+def test_a_curriculum_is_kept_as_its_content(tmp_path):
+    stages = [{"from_epoch": 3, "rir_prob": 0.5}]
+    path = tmp_path / "stages.json"
+    path.write_text(json.dumps(stages, indent=2))
+    assert json.loads(config(f"--curriculum={path}").augment.curriculum) == stages
+    with pytest.raises(ConfigError, match="--curriculum=.*none.json: cannot be read"):
+        config(f"--curriculum={tmp_path}/none.json")
+    path.write_text("{")
+    with pytest.raises(ConfigError, match="--curriculum=.*stages.json: cannot be read"):
+        config(f"--curriculum={path}")

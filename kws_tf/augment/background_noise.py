@@ -19,12 +19,13 @@ class BackgroundNoise:
     Args:
         augment: AugmentConfig; noise_mode, noise_amplitude, noise_snr_db and silence_amplitude are read.
         bank: NoiseBank.
-        prob: share of the other clips that get noise.
+        prob: share of the other clips that get noise; a number or a scalar variable, as are the two of the attribute snr_db.
         silence_index: label of the silence class, None if there is none.
     """
 
     def __init__(self, augment, bank, prob, silence_index=None):
         self.augment, self.bank, self.prob, self.silence_index = augment, bank, prob, silence_index
+        self.snr_db = augment.noise_snr_db
 
     def draw(self, coin, labels, seed_generator):
         """Draws for the clips of one batch.
@@ -49,7 +50,8 @@ class BackgroundNoise:
             chosen = ops.logical_and(chosen, ops.logical_not(silent))
         draws = {"noise_start": start}
         if self.augment.noise_mode == "snr":
-            draws["noise_snr_db"] = ops.where(chosen, uniform(shape, seed_generator, *self.augment.noise_snr_db), math.inf)
+            low, high = self.snr_db
+            draws["noise_snr_db"] = ops.where(chosen, low + (high - low) * uniform(shape, seed_generator), math.inf)
             amplitude = ops.zeros(shape, "float32")
         else:
             amplitude = ops.where(chosen, uniform(shape, seed_generator, *self.augment.noise_amplitude), 0.0)

@@ -1,5 +1,6 @@
 """WaveformAugment: everything that happens to PCM in training."""
 
+import keras
 from absl import logging
 from keras import ops
 
@@ -52,18 +53,20 @@ class WaveformAugment:
         if augment.rir_dir and responses is None:
             raise ConfigError(f"WaveformAugment: rir_dir is {augment.rir_dir!r}, but no impulse responses were passed.")
         noise_prob = augment.noise_prob if recordings else 0.0
+        # A stage may bring later what is off at first.
+        noise_is_possible = noise_prob or (recordings and augment.curriculum)
         self.shift = self.noise = self.room = self.white_noise = self.gain = self.microphone = None
         self.peak_normalization = PeakNormalization() if augment.peak_normalize else None
         max_samples = round(augment.shift_ms * sample_rate / 1000)
         if augment.shift_prob and max_samples:
             self.shift = TimeShift(augment.shift_prob, max_samples, clip_samples)
-        if noise_prob or silence_index is not None:
+        if noise_is_possible or silence_index is not None:
             if not recordings:
                 logging.info("No noise recordings (--noise_dir): clips of class %s get synthetic white, pink and brown noise, "
                              "other clips none.", augment.silence_label)
                 recordings = synthetic_noise(sample_rate, SYNTHETIC_NOISE_S, seed=0)
             self.noise = BackgroundNoise(augment, NoiseBank(recordings, clip_samples), noise_prob, silence_index)
-        if augment.rir_prob and responses is not None:
+        if (augment.rir_prob or augment.curriculum) and responses is not None:
             self.room = Room(augment.rir_prob, responses, clip_samples)
         if augment.white_noise_prob:
             self.white_noise = WhiteNoise(augment.white_noise_prob, augment.white_noise_dbfs, sample_rate, clip_samples)
@@ -72,6 +75,29 @@ class WaveformAugment:
         if augment.mic_prob:
             self.microphone = Microphone(augment.mic_prob, sample_rate, clip_samples)
         self.clip_samples = clip_samples
+        self._stage = {}
+        if augment.curriculum:
+            self._make_adjustable(augment)
+
+    def _make_adjustable(self, augment):
+        """Puts variables in the place of the numbers that a curriculum changes: the compiled graph stays."""
+        low, high = augment.noise_snr_db
+        self._stage = {name: keras.Variable(value, trainable=False, dtype="float32", name=name) for name, value in (
+            ("rir_prob", augment.rir_prob), ("noise_prob", self.noise.prob if self.noise else 0.0), ("low", low), ("high", high))}
+        if self.room:
+            self.room.prob = self._stage["rir_prob"]
+        if self.noise:
+            self.noise.prob, self.noise.snr_db = self._stage["noise_prob"], (self._stage["low"], self._stage["high"])
+
+    def set_stage(self, rir_prob, noise_prob, noise_snr_db):
+        """Changes what a curriculum changes, between two steps; without --curriculum nothing can be changed.
+
+        Args:
+            rir_prob, noise_prob, noise_snr_db: as in AugmentConfig.
+        """
+        for name, value in (("rir_prob", rir_prob), ("noise_prob", noise_prob), ("low", noise_snr_db[0]), ("high", noise_snr_db[1])):
+            if name in self._stage:
+                self._stage[name].assign(value)
 
     @property
     def enabled(self):

@@ -82,7 +82,8 @@ class Split:
             result[row, target:target + n] = self._pcm[source:source + n]
         return result
 
-    def batches(self, batch_size, clip_samples, crop, *, seed=0, epoch=0, shuffle=False, drop_remainder=False):
+    def batches(self, batch_size, clip_samples, crop, *, seed=0, epoch=0, shuffle=False, drop_remainder=False,
+                weights=None):
         """One pass over the split. Order and random windows depend on seed and epoch alone, not on the batch size or an earlier pass.
 
         Args:
@@ -90,6 +91,7 @@ class Split:
             clip_samples, crop: see `windows`.
             seed, epoch: whole numbers, at least 0.
             shuffle: a random order, else that of the paths.
+            weights: float [clips]; instead of every clip once, as many draws with replacement in proportion to these.
             drop_remainder: leave out a last batch that is not full.
 
         Yields:
@@ -97,6 +99,8 @@ class Split:
         """
         rng = np.random.default_rng((seed, epoch))
         order = rng.permutation(self.n_clips) if shuffle else np.arange(self.n_clips)
+        if weights is not None:
+            order = rng.choice(self.n_clips, self.n_clips, p=np.asarray(weights) / np.sum(weights))
         positions = self.windows(order, clip_samples, crop, rng)
         for begin in range(0, self.n_clips - (batch_size - 1 if drop_remainder else 0), batch_size):
             indices = order[begin:begin + batch_size]

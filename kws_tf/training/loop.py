@@ -14,6 +14,7 @@ from kws_tf import atomic_file
 from kws_tf.errors import TrainingError
 from kws_tf.training import checkpoint, metrics, plots, randomness
 from kws_tf.training.arcface import ArcFaceLoss
+from kws_tf.training.curriculum import Curriculum
 from kws_tf.training.monitor import Monitor
 from kws_tf.training.optimizer import CoupledSGD
 from kws_tf.training.pre_roll import PreRoll
@@ -100,17 +101,19 @@ class Loop:
         n_classes: outputs of the network.
         recall_area: ClipRecallArea of the validation clips, for the monitor of that name; else None.
         on_epoch: called with the history row of every finished epoch, or None.
+        curriculum: Curriculum; None for the configuration as it is, all the time.
 
     Raises:
         ConfigError: see Schedule.
     """
 
-    def __init__(self, network, folder, config, *, training, validation, n_classes, recall_area=None, on_epoch=None):
+    def __init__(self, network, folder, config, *, training, validation, n_classes, recall_area=None, on_epoch=None, curriculum=None):
         self.network, self.folder, self.config = network, folder, config
         self.training, self.validation = training, validation
         self.n_classes = n_classes
         self.recall_area = recall_area
         self.on_epoch = on_epoch
+        self.curriculum = curriculum or Curriculum("", config.augment, ())
         recipe = config.train
         if recipe.batch_size > training.n_clips:
             logging.warning("batch_size=%d is more than the %d training clips: every step takes all of them, one step an epoch. "
@@ -175,6 +178,8 @@ class Loop:
         begun = time.monotonic()
         n_epochs = self.config.train.epochs
         randomness.reset_generators(self.network, self.config.train.seed, epoch)
+        stage = self.curriculum.at(epoch)
+        self.network.set_stage(stage.rir_prob, stage.noise_prob, stage.noise_snr_db)
         means, rate = self._train(epoch)
         logits = split_logits(self.network, self.validation, self.config)
         result = metrics.scores(logits, self.validation.labels)
@@ -207,8 +212,10 @@ class Loop:
         generator = np.random.default_rng((self.config.train.seed, epoch, PRE_ROLL_STREAM))
         eye = np.eye(self.n_classes, dtype=np.float32)
         weighted = self.config.train.class_weights != "none"
+        weights = self.curriculum.clip_weights(self.training.labels, epoch)
+        drawn = {} if weights is None else {"weights": weights}
         batches = self.training.batches(self.batch_size, self.config.clip_samples, self.config.data.train_crop,
-                                        seed=self.config.train.seed, epoch=epoch, shuffle=True, drop_remainder=True)
+                                        seed=self.config.train.seed, epoch=epoch, shuffle=True, drop_remainder=True, **drawn)
         bar = tqdm(batches, total=self.steps, desc=f"epoch {epoch + 1}/{self.config.train.epochs}", unit="step", leave=False, disable=None)
         for step, (pcm, labels, _) in enumerate(bar):
             rate = self.schedule.rate(epoch * self.steps + step, self.falls)

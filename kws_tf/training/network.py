@@ -42,6 +42,12 @@ class TrainingNetwork(keras.Model):
         self._forward = forward or channels_last(backbone)
         self.built = True
 
+    def set_stage(self, rir_prob, noise_prob, noise_snr_db):
+        """Changes the augmentation between two steps, where the configuration has a curriculum; see WaveformAugment.set_stage."""
+        for augment in (self._waveform_augment, self._pre_roll_augment):
+            if augment is not None:
+                augment.set_stage(rir_prob, noise_prob, noise_snr_db)
+
     def call(self, inputs, training=False):
         pcm, labels, *earlier = inputs
         clip_samples, last_frames = pcm.shape[1], None

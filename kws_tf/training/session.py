@@ -10,6 +10,7 @@ from kws_tf import augment, dataset, features, models
 from kws_tf.errors import TrainingError
 from kws_tf.recall_area import ClipRecallArea
 from kws_tf.training import pre_roll
+from kws_tf.training.curriculum import Curriculum
 from kws_tf.training.loop import Loop, Outcome
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
 
@@ -94,11 +95,12 @@ def train(config, folder, clips, *, resume=False, overwrite=False, on_epoch=None
     if resume and folder.labels() != tuple(clips.classes):
         raise TrainingError(f"{folder.path}: the run was trained for {', '.join(folder.labels())}; the dataset now has the classes "
                             f"{', '.join(clips.classes)}. Restore the dataset, or start another run with --run_dir.")
+    curriculum = Curriculum(config.augment.curriculum, config.augment, clips.classes)
     network, validation, area = build_network(config, clips.classes), clips.splits["validation"], None
     if config.train.monitor == "recall_area":
         area = ClipRecallArea(clips.classes, validation.labels, validation.lengths, config.clip_samples, config.features.sample_rate)
     loop = Loop(network, folder, config, training=clips.splits["training"], validation=validation, n_classes=len(clips.classes),
-                recall_area=area, on_epoch=on_epoch)
+                recall_area=area, on_epoch=on_epoch, curriculum=curriculum)
     # Only a run that can start makes or replaces a folder.
     if resume:
         loop.resume()

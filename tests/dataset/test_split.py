@@ -100,3 +100,18 @@ def test_seed_and_epoch_alone_decide_order_and_windows(split):
 def test_random_windows_change_from_epoch_to_epoch_without_shuffle(split):
     first, second = (together(epoch_of(split, shuffle=False, epoch=epoch))[0] for epoch in (0, 1))
     assert not np.array_equal(first, second)
+
+
+def test_weights_draw_clips_in_proportion_and_by_the_seed():
+    n = 400
+    split = Split("training", pcm=np.arange(n, dtype=np.int16), starts=np.arange(n), lengths=np.ones(n, int), labels=np.arange(n) % 4,
+                  paths=[str(index) for index in range(n)])
+    weights = np.array([0.0, 1.0, 1.0, 6.0])[split.labels]
+
+    def drawn(epoch):
+        return np.concatenate([labels for _, labels, _ in split.batches(50, 1, "start", seed=1, epoch=epoch, shuffle=True, weights=weights)])
+
+    counts = np.bincount(drawn(0), minlength=4)
+    assert counts.sum() == n and counts[0] == 0 and 0.65 < counts[3] / n < 0.85
+    np.testing.assert_array_equal(drawn(0), drawn(0))
+    assert (drawn(0) != drawn(1)).any()
