@@ -1,0 +1,181 @@
+"""From a phrase to a calibrated wake word: synthesises, trains, mines, converts, calibrates and reports, each step resumable.
+
+    python -m kws_tf.wakeword --phrase "hey jarvis" --output wake/jarvis
+    python -m kws_tf.wakeword --phrase computer --phrase alexa --output wake/two --recordings my_recordings --negatives other_speech
+
+Everything is in --output: data/ and rooms/ (kws_tf.synthesize, kws_tf.rooms), run/ (kws_tf.train), the streaming int8 file with PCM as
+input in run/export/pi_stream (kws_tf.convert) with its thresholds (kws_tf.calibrate), and report.html beside it (kws_tf.evaluate). Each
+step is one of these programs and its command is printed: it can be run alone. A step that is done with the same command is not done
+again; an interrupted training goes on after its last epoch.
+
+--negatives are hours of recordings without the phrase: speech, music, the rooms of the device; folders training/, validation/ and testing/
+in it, if there are any, are kept apart. With them come rounds of mining (what was wrongly taken for the phrase joins the training) and
+thresholds that mean something. Without them thresholds are set on synthetic speech, and the false accepts of real life are unknown.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import shlex
+import shutil
+import subprocess
+import sys
+
+from absl import flags, logging
+
+from kws_tf import atomic_file
+from kws_tf.errors import ConfigError, KwsError
+from kws_tf.flags import run
+
+FLAGS = flags.FLAGS
+RECIPE = pathlib.Path(__file__).resolve().parents[1] / "flags" / "wakeword.cfg"
+STATE_FILE = "wakeword.json"
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this program."""
+    place = {"flag_values": flag_values, "module_name": "wakeword"}
+    flags.DEFINE_multi_string("phrase", [], "What to detect; give it once per phrase.", **place)
+    flags.DEFINE_string("output", "", "Folder of everything.", **place)
+    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for mining, thresholds and false accepts.", **place)
+    flags.DEFINE_string("recordings", "", "Folder of your own recordings of the phrase, see kws_tf.synthesize.", **place)
+    flags.DEFINE_string("noise_dir", "", "Folder of background noise; empty for the synthetic noise of the data set.", **place)
+    flags.DEFINE_string("rir_dir", "", "Folder of room impulse responses; empty for simulated rooms.", **place)
+    flags.DEFINE_integer("rooms", 200, "Simulated rooms.", lower_bound=1, **place)
+    flags.DEFINE_integer("mining_rounds", 1, "Rounds of mining and training again; needs --negatives.", lower_bound=0, **place)
+    flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", lower_bound=0, **place)
+    flags.DEFINE_string("recipe", str(RECIPE), "Flagfile of the training.", **place)
+    flags.DEFINE_string("synthesize_flags", "", 'More flags for kws_tf.synthesize, such as "--positives=4000,500,500 --language=de".',
+                        **place)
+    flags.DEFINE_string("train_flags", "", 'More flags for kws_tf.train, such as "--tau=2 --epochs=80".', **place)
+    flags.DEFINE_boolean("dry_run", False, "Print the commands and run none.", **place)
+
+
+class Chain:
+    """Runs programs of the package one after the other and remembers, in the output folder, which are done.
+
+    Args:
+        output: folder. dry_run: only print the commands.
+    """
+
+    def __init__(self, output, dry_run=False):
+        self.output, self.dry_run = pathlib.Path(output), dry_run
+        self._stale = False
+        self._state = {"begun": {}, "done": {}}
+        try:
+            self._state |= json.loads((self.output / STATE_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            logging.info("%s: nothing is done yet.", output)
+
+    def step(self, name, module, *arguments, run_dir=None):
+        """Runs `python -m module arguments`, unless that was done, and nothing before it was done anew.
+
+        Args:
+            name: of the step, unique. module: program. arguments: its flags.
+            run_dir: run folder of a training, which goes on there if it was begun with the same flags, and replaces it otherwise.
+
+        Raises:
+            KwsError: the program failed.
+        """
+        command = [str(argument) for argument in (module, *arguments)]
+        digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
+        if self._state["done"].get(name) == digest and not self._stale:
+            print(f"\n== {name}: done", flush=True)
+            return
+        if run_dir:
+            begun = self._state["begun"].get(name) == digest and not self._stale and (run_dir / "config.json").exists()
+            command += ["--run_dir", str(run_dir), "--resume" if begun else "--overwrite"]
+        self._stale = True
+        print(f"\n== {name}\npython -m {shlex.join(command)}", flush=True)
+        if self.dry_run:
+            return
+        self._remember("begun", name, digest)
+        status = subprocess.run([sys.executable, "-m", *command], env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}, check=False).returncode
+        if status:
+            raise KwsError(f"wakeword: the step {name!r} failed with status {status}; what it says is above. Start again to go on there.")
+        self._remember("done", name, digest)
+
+    def _remember(self, what, name, digest):
+        self._state[what][name] = digest
+        if what == "begun":
+            self._state["done"].pop(name, None)
+        atomic_file.write_text(self.output / STATE_FILE, json.dumps(self._state, indent=1) + "\n")
+
+
+def negatives(folder, split):
+    """The part of --negatives for a split: its subfolder, or all of it where it has no such folders."""
+    own = pathlib.Path(folder, split)
+    return own if own.is_dir() else pathlib.Path(folder)
+
+
+def flagfile_value(path, name, default):
+    """A value of a flagfile, text; a missing flag gives the default."""
+    try:
+        lines = pathlib.Path(path).read_text(encoding="utf-8").split()
+    except OSError as error:
+        raise ConfigError(f"--recipe={path}: cannot be read: {error.strerror}.") from error
+    found = [line.split("=", 1)[1] for line in lines if line.startswith(f"--{name}=")]
+    return found[-1] if found else default
+
+
+def prepare(chain):
+    """Data and rooms; returns the flags of training."""
+    output, data = chain.output, chain.output / "data"
+    seconds = flagfile_value(FLAGS.recipe, "clip_duration", "1.0")
+    own = ("--recordings", FLAGS.recordings) if FLAGS.recordings else ()
+    phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
+    chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own,
+               *shlex.split(FLAGS.synthesize_flags))
+    rooms = FLAGS.rir_dir or output / "rooms"
+    if not FLAGS.rir_dir:
+        if (output / "rooms").exists() and not (output / "rooms" / "rooms.json").exists() and not chain.dry_run:
+            shutil.rmtree(output / "rooms")  # an interrupted run left it
+        chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
+    return ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
+            *shlex.split(FLAGS.train_flags))
+
+
+def train(chain, name, run_dir, recipe):
+    """Training and the streaming file; an interrupted run is continued."""
+    chain.step(f"train{name}", "kws_tf.train", *recipe, run_dir=run_dir)
+    chain.step(f"convert{name}", "kws_tf.convert", "--run_dir", run_dir, "--profile", "pi", "--streaming", "internal")
+    return run_dir / "export" / "pi_stream"
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    if not FLAGS.phrase or not FLAGS.output:
+        raise ConfigError('--phrase and --output are needed, such as --phrase "hey jarvis" --output wake/jarvis.')
+    for name in ("negatives", "recordings", "noise_dir", "rir_dir"):
+        folder = getattr(FLAGS, name)
+        if folder and not os.path.isdir(folder):
+            raise ConfigError(f"--{name}={folder}: there is no such folder.")
+    output = pathlib.Path(FLAGS.output)
+    if not FLAGS.dry_run:
+        try:
+            output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
+    chain = Chain(output, FLAGS.dry_run)
+    recipe = prepare(chain)
+    model = train(chain, "", output / "run", recipe)
+    data = output / "data"
+    for number in range(1, FLAGS.mining_rounds + 1 if FLAGS.negatives else 1):
+        chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", negatives(FLAGS.negatives, "training"),
+                   "--output", data / "training")
+        model = train(chain, f" {number}", output / f"run_mined{number}", recipe)
+    ambient = negatives(FLAGS.negatives, "validation") if FLAGS.negatives else data / "validation" / "_unknown_"
+    chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
+               "--target_fa_per_hour", FLAGS.target_fa_per_hour)
+    unheard = negatives(FLAGS.negatives, "testing") if FLAGS.negatives else data / "testing" / "_unknown_"
+    chain.step("evaluate", "kws_tf.evaluate", "--model", model, "--ambient", unheard)
+    if not FLAGS.negatives:
+        logging.warning("Without --negatives the thresholds were set on synthetic speech. Record an hour of the place where the device "
+                        "will be, and run this again with it: only then the false accepts are known.")
+    print(f"\nmodel   {model}\nreport  {model}/report.html\nlisten  python -m kws_tf.listen --model {model}")
+
+
+if __name__ == "__main__":
+    run(main, define)

@@ -1,0 +1,126 @@
+"""The chain: its commands in order, what is done again and what is not; the programs themselves are replaced."""
+
+import json
+import types
+
+import pytest
+from absl import flags
+
+from kws_tf import wakeword
+from kws_tf.errors import ConfigError, KwsError
+
+
+@pytest.fixture
+def run(monkeypatch):
+    """Runs the chain with programs that only leave their mark; returns the commands that ran."""
+    commands, failing = [], set()
+
+    def fake_run(command, env, check):
+        assert command[1] == "-m" and env["TF_CPP_MIN_LOG_LEVEL"] and not check
+        module, arguments = command[2], command[3:]
+        commands.append((module.removeprefix("kws_tf."), arguments))
+        if module == "kws_tf.train":
+            folder = wakeword.pathlib.Path(arguments[arguments.index("--run_dir") + 1])
+            folder.mkdir(exist_ok=True)
+            (folder / "config.json").write_text("{}")
+        return types.SimpleNamespace(returncode=3 if module in failing else 0)
+
+    def call(*arguments):
+        commands.clear()
+        values = flags.FlagValues()
+        wakeword.define(values)
+        rest = values(["wakeword", *map(str, arguments)])
+        monkeypatch.setattr(wakeword, "FLAGS", values)
+        wakeword.main(rest)
+        return list(commands)
+
+    monkeypatch.setattr(wakeword.subprocess, "run", fake_run)
+    call.failing = failing
+    call.commands = commands
+    return call
+
+
+def names(commands):
+    return [name for name, _ in commands]
+
+
+def value(commands, program, flag, occurrence=0):
+    arguments = [arguments for name, arguments in commands if name == program][occurrence]
+    return arguments[arguments.index(flag) + 1]
+
+
+def test_from_phrases_alone(run, tmp_path, capsys):
+    commands = run("--phrase=hey jarvis", "--phrase=computer", "--output", tmp_path / "wake", "--train_flags=--epochs=3 --tau=2")
+    assert names(commands) == ["synthesize", "rooms", "train", "convert", "calibrate", "evaluate"]
+    data = str(tmp_path / "wake" / "data")
+    assert commands[0][1][:4] == ["--phrase=hey jarvis", "--phrase=computer", "--output", data]
+    assert value(commands, "synthesize", "--clip_duration") == "1.0", "the window of the recipe"
+    assert value(commands, "train", "--data_root") == data and value(commands, "train", "--noise_dir") == f"{data}/noise"
+    assert value(commands, "train", "--rir_dir") == str(tmp_path / "wake" / "rooms")
+    assert commands[2][1][-5:] == ["--epochs=3", "--tau=2", "--run_dir", str(tmp_path / "wake" / "run"), "--overwrite"]
+    model = str(tmp_path / "wake" / "run" / "export" / "pi_stream")
+    assert value(commands, "calibrate", "--model") == value(commands, "evaluate", "--model") == model
+    assert value(commands, "calibrate", "--ambient") == f"{data}/validation/_unknown_"
+    output = capsys.readouterr().out
+    assert f"model   {model}" in output and "== train\npython -m kws_tf.train --flagfile" in output
+
+
+def test_what_is_done_is_not_done_again_unless_it_changes(run, tmp_path, capsys):
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    assert len(run(*arguments)) == 6
+    assert run(*arguments) == [] and "== evaluate: done" in capsys.readouterr().out
+    assert names(run(*arguments, "--train_flags=--epochs=9")) == ["train", "convert", "calibrate", "evaluate"]
+    assert run(*arguments, "--train_flags=--epochs=9") == []
+    assert names(run(*arguments, "--train_flags=--epochs=9", "--target_fa_per_hour=2")) == ["calibrate", "evaluate"]
+
+
+def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path):
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    run.failing.add("kws_tf.train")
+    with pytest.raises(KwsError, match="the step 'train' failed with status 3"):
+        run(*arguments)
+    assert names(run.commands) == ["synthesize", "rooms", "train"] and run.commands[-1][1][-1] == "--overwrite"
+    with pytest.raises(KwsError):
+        run(*arguments)
+    assert names(run.commands) == ["train"] and run.commands[-1][1][-1] == "--resume"
+    run.failing.clear()
+    assert run(*arguments, "--train_flags=--epochs=9")[0][1][-1] == "--overwrite"
+    assert json.loads((tmp_path / "wake" / "wakeword.json").read_text())["done"].keys() == {
+        "synthesise", "rooms", "train", "convert", "calibrate", "evaluate"}
+
+
+def test_negatives_are_mined_and_kept_apart(run, tmp_path):
+    for split in ("training", "validation"):
+        (tmp_path / "speech" / split).mkdir(parents=True)
+    commands = run("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech", "--mining_rounds=2",
+                   "--rir_dir", tmp_path / "speech")
+    round_trip = ["train", "convert", "mine"]
+    assert names(commands) == ["synthesize", *round_trip, *round_trip, "train", "convert", "calibrate", "evaluate"]
+    assert value(commands, "mine", "--audio") == str(tmp_path / "speech" / "training")
+    assert value(commands, "mine", "--output") == str(tmp_path / "wake" / "data" / "training")
+    assert [value(commands, "train", "--run_dir", index).rsplit("/", 1)[1] for index in range(3)] == ["run", "run_mined1", "run_mined2"]
+    assert value(commands, "mine", "--model", 1) == str(tmp_path / "wake" / "run_mined1" / "export" / "pi_stream")
+    assert value(commands, "calibrate", "--ambient") == str(tmp_path / "speech" / "validation")
+    assert value(commands, "evaluate", "--ambient") == str(tmp_path / "speech"), "there is no testing folder"
+
+
+def test_a_dry_run_runs_nothing(run, tmp_path, capsys):
+    assert run("--phrase=computer", "--output", tmp_path / "wake", "--dry_run") == []
+    assert capsys.readouterr().out.count("python -m kws_tf.") == 7 and not (tmp_path / "wake").exists()
+
+
+def test_half_made_rooms_are_made_anew(run, tmp_path):
+    (tmp_path / "wake" / "rooms").mkdir(parents=True)
+    (tmp_path / "wake" / "rooms" / "room_00000.wav").write_text("")
+    run("--phrase=computer", "--output", tmp_path / "wake")
+    assert not (tmp_path / "wake" / "rooms").exists()
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    ((), "--phrase and --output are needed"),
+    (("--phrase=a", "--output=x", "--negatives=none"), "--negatives=none: there is no such folder"),
+    (("--phrase=a", "--output=x", "--recipe=none.cfg", "--dry_run"), "--recipe=none.cfg: cannot be read"), (("x",), "unexpected argument"),
+])
+def test_wrong_flags_are_one_clear_error(run, arguments, message):
+    with pytest.raises(ConfigError, match=message):
+        run(*arguments)
