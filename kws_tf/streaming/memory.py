@@ -71,8 +71,8 @@ class Memory:
         return self._valid[:, start:start + frames:rate]
 
     def masked(self, value, delay, rate):
-        """`value` with zeros in the frames outside of the recording. Undelayed frames are all inside."""
-        if not delay:
+        """`value` with zeros in the frames outside of the recording. Those of a causal network are all inside."""
+        if not self._delay_frames:
             return value
         valid = self.validity(delay, rate)
         valid = ops.reshape(valid, (-1, value.shape[1]) + (1,) * (len(value.shape) - 2))

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kws_tf import features as front_ends
 from kws_tf.config import FeatureConfig
 from kws_tf.errors import ConversionError
+from kws_tf.layers import TemporalPadding
 from kws_tf.streaming import StreamingModel
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -52,6 +53,15 @@ def test_one_clip_after_a_reset_gives_the_ordinary_result(settings, network, rec
     stream = StreamingModel(model, window_frames=98)
     np.testing.assert_allclose(run_stream(stream, x, (49,))[:, -1], model(x), atol=1e-5)
     assert stream.difference(x, 49) < 1e-5
+
+
+def test_a_bias_ahead_of_the_first_padding_does_not_leak_into_the_end(recording):
+    """The frames that push the last scores out are zeros for every layer over time, though a layer before it makes biases of them."""
+    model = keras.Sequential([
+        keras.Input((None, 40, 1)), keras.layers.Conv2D(4, (1, 40), bias_initializer=keras.initializers.Constant(2.0)),
+        TemporalPadding(3, padding="symmetric"), keras.layers.Conv2D(4, (3, 1), activation="relu"),
+        keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)])
+    assert StreamingModel(model, WINDOW).difference(recording(n_frames=48), 4) < 1e-5
 
 
 def test_odd_clip_of_a_network_with_stride(network, recording):
