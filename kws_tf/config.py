@@ -150,7 +150,7 @@ class AugmentConfig:
         noise_mode: "amplitude" (scaled by U(noise_amplitude)) or "snr" (signal-to-noise ratio U(noise_snr_db)).
         noise_amplitude, noise_snr_db: low and high.
         white_noise_prob, white_noise_dbfs: share of clips that get white noise, of a level from U(white_noise_dbfs) relative to full scale.
-        rir_dir: folder of room impulse responses, made by kws_tf.rooms or recorded; "" for none.
+        rir_dir: folder of room impulse responses, made by kws_tf.rooms or recorded; "" for none, and then no rooms.
         rir_prob: share of clips that are in a room, their noise with them; noise_snr_db then is that of the sources.
         gain_prob, gain_db: level change drawn from U(gain_db).
         curriculum: stages of the run as JSON text, see kws_tf.training.curriculum; "" for the same all the time.
@@ -174,7 +174,7 @@ class AugmentConfig:
     white_noise_prob: float = 0.0
     white_noise_dbfs: tuple[float, ...] = (-90.0, -46.0)
     rir_dir: str = ""
-    rir_prob: float = 0.0
+    rir_prob: float = 0.5
     gain_prob: float = 0.0
     gain_db: tuple[float, ...] = (-20.0, 6.0)
     mic_prob: float = 0.0
@@ -192,7 +192,6 @@ class AugmentConfig:
         own = "augment"
         for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
-        _require(self.rir_dir or not self.rir_prob, f"{own}: rir_prob={self.rir_prob:g} needs impulse responses; set --rir_dir.")
         _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
         _require_choice(own, "noise_mode", self.noise_mode, ("amplitude", "snr"))

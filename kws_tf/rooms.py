@@ -46,7 +46,7 @@ def main(argv):
             raise ConfigError(f"--{name}={','.join(getattr(FLAGS, name))}: expected two numbers, low,high.") from None
     settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate, **ranges)
     made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or clip_set.processors())
-    print(f"{FLAGS.output}: {len(made)} rooms. Train with them: --rir_dir {FLAGS.output} --rir_prob 0.5")
+    print(f"{FLAGS.output}: {len(made)} rooms. Train with them: --rir_dir {FLAGS.output}")
 
 
 if __name__ == "__main__":
