@@ -166,6 +166,9 @@ def main(argv):
             display.show(listener)
         if listener.open_event is not None:
             display.event(listener.open_event, ended=True)
+    except BrokenPipeError:
+        # Whoever read the events has heard enough; Python would complain once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         display.clear()
     commands.wait()

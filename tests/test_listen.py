@@ -67,7 +67,7 @@ def test_settings_and_meter(run, spoken_model, tmp_path):
 def test_a_command_runs_for_every_event(run, spoken_model, tmp_path):
     soundfile.write(tmp_path / "a.wav", speak(500, SPOKEN), 16000)
     run("--model", spoken_model, "--input", tmp_path / "a.wav", "--on_detection",
-        f"echo $KWS_KEYWORD $KWS_SECONDS $KWS_SCORE > {tmp_path}/$KWS_KEYWORD.txt")
+        f"echo $KWS_KEYWORD $KWS_SECONDS $KWS_SCORE >> {tmp_path}/$KWS_KEYWORD.txt")
     assert (tmp_path / "jarvis.txt").read_text() == "jarvis 1.08 0.8\n"
     assert (tmp_path / "computer.txt").exists()
 

@@ -15,6 +15,9 @@ BLOCK_SECONDS = 0.05
 LONGEST_QUEUE = 200
 # Writers that stream to a pipe put a size near 2**31 or 2**32 into the header because they do not know it yet.
 UNKNOWN_SIZE = 0x7FFF0000
+# First bytes of what is neither, and would be heard as noise.
+_PACKED = {b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file",
+           b"ID3\3": "an MP3 file", b"ID3\4": "an MP3 file", b"RF64": "an RF64 file", b"caff": "a CAF file"}
 _PIPE_HINT = "Convert it on the way, such as: sox FILE -t raw -r {rate} -c 1 -b 16 -e signed - | python -m kws_tf.listen --input -"
 
 
@@ -39,9 +42,11 @@ def from_pipe(file, sample_rate):
         file: binary file object, such as sys.stdin.buffer. sample_rate: Hz of the model.
 
     Raises:
-        AudioError: a WAV header of another rate or kind of samples, or one that is cut off.
+        AudioError: a WAV header of another rate or kind of samples or one that is cut off, or a file of another format.
     """
     start = file.read(4)
+    if start in _PACKED:
+        raise AudioError(f"standard input: {_PACKED[start]}; expected WAV or raw 16-bit PCM. {_PIPE_HINT.format(rate=sample_rate)}")
     channels, left = 1, math.inf
     if start == b"RIFF":
         (channels, left), start = _wav_header(file, sample_rate), b""

@@ -60,3 +60,17 @@ def test_nothing_to_hear(tmp_path):
     (tmp_path / "film.mkv").write_text("")
     with pytest.raises(DatasetError, match="1 of the files cannot be used.\n  film.mkv: .mkv is no kind of audio"):
         score_track.find_recordings(tmp_path)
+
+
+@pytest.mark.slow
+def test_processes_give_what_one_process_gives(small_stream, tone_clips, tmp_path):
+    for index in range(3):
+        soundfile.write(tmp_path / f"{index}.wav", np.concatenate(tone_clips[0][index:index + 4]), 16000)
+    (tmp_path / "3.wav").write_text("no sound")
+    paths = [tmp_path / f"{index}.wav" for index in range(3)]
+    one, two = (score_track.score_recordings(small_stream, paths, workers=workers, progress=False) for workers in (1, 2))
+    for track, other in zip(one, two, strict=True):
+        assert track.name == other.name and np.array_equal(track.scores, other.scores)
+        assert np.array_equal(track.end_samples, other.end_samples) and len(np.unique(track.scores, axis=0)) > 10
+    with pytest.raises(AudioError, match="1 of 4 recordings cannot be used.\n  .*3.wav: not a recording"):
+        score_track.score_recordings(small_stream, [*paths, tmp_path / "3.wav"], workers=2, progress=False)

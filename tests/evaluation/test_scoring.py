@@ -26,3 +26,16 @@ def test_an_error_in_a_thread_reaches_the_caller(exported):
         score(exported / "float32", lambda indices: 1 // 0, 40, workers=2, progress=False)
     with pytest.raises(ModelFileError):
         score(exported / "nothing", lambda indices: None, 40, progress=False)
+
+
+@pytest.mark.slow
+def test_a_streaming_file_scores_clips_as_recordings_of_their_own(small_stream, small_network, tone_clips):
+    pcm, labels = tone_clips
+    logits = score(small_stream, lambda indices: pcm[indices], 12, workers=2, progress=False)
+    stream = runtime.Stream(small_stream)
+    last = (stream.process(pcm[5]) + stream.flush())[-1].logits
+    spec = next(spec for spec in stream.manifest.outputs if spec.dtype == "int8" and spec.shape[-1] == 3)
+    np.testing.assert_allclose(logits[5], (last.astype(np.float32) - spec.zero_point) * spec.scale, rtol=1e-6)
+    # A clip is the window of the stream, so the answers are those of the network for clips.
+    offline = np.asarray(small_network.model(small_network.features[:12]))
+    assert np.mean(logits.argmax(1) == labels[:12]) > 0.8 and np.corrcoef(logits.ravel(), offline.ravel())[0, 1] > 0.98

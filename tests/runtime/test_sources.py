@@ -57,6 +57,7 @@ def test_wav_from_a_pipe():
     (wav(PCM, 44100), "a WAV stream of 44100 Hz, 16 bits, format 1; expected 16000 Hz.*sox FILE -t raw -r 16000"),
     (wav(PCM, subtype="PCM_24"), "16000 Hz, 24 bits, format 1; expected"),
     (wav(PCM / 32768, subtype="FLOAT"), "32 bits, format 3; expected"),
+    (b"OggS\0\2", "an Ogg file; expected WAV or raw 16-bit PCM.*sox FILE"),
     (b"RIFF\0\0\0\0AVI LIST", "begins like a WAV file, but is none"),
     (wav(PCM)[:30], "the WAV header is cut off"),
     (b"RIFF\0\0\0\0WAVEdata\4\0\0\0abcd", "without a description of its samples"),
