@@ -59,7 +59,8 @@ def test_the_compiled_augmentation_follows_the_stage():
     import tensorflow as tf
 
     rng = np.random.default_rng(1)
-    staged = AugmentConfig(noise_dir="noise", noise_mode="snr", noise_prob=0.0, noise_snr_db=(3.0, 4.0), rir_dir="rooms", curriculum="[]")
+    staged = AugmentConfig(noise_dir="noise", noise_mode="snr", noise_prob=0.0, noise_snr_db=(3.0, 4.0), rir_dir="rooms", rir_prob=0.0,
+                           curriculum="[]")
     waveform = WaveformAugment(staged, 1000, 400, [rng.integers(-9000, 9000, 900).astype(np.int16)],
                                responses=rng.normal(size=(2, 2, 50)))
     seeds, traces = keras.random.SeedGenerator(1), []
