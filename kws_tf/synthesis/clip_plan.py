@@ -99,7 +99,7 @@ class _Draw:
                 speaker=speaker[0].identifier, voice=self.engine.draw(take, rng),
                 formant_scale=round(rng.uniform(*settings.formant_scale), 2), position=round(rng.uniform(), 3),
                 noise=noise_kind if self.noisy else "", snr_db=snr_db if self.noisy else 0.0,
-                peak_db=round(rng.uniform(*settings.peak_db), 1), seed=int(rng.integers(2**31)))
+                peak_db=round(rng.uniform(*(settings.peak_db if self.noisy else settings.clean_peak_db)), 1), seed=int(rng.integers(2**31)))
 
     def silent(self, n):
         for index in range(n):

@@ -35,7 +35,8 @@ class SynthesisConfig:
         formant_scale: low and high of the factor by which the voice is sped up like a tape. It moves pitch and formants together,
             as a shorter vocal tract does, and makes many speakers of each.
         noisy_splits: splits whose clips carry noise. Training adds its own in every epoch; what models are compared on must not be clean.
-        snr_db: speech over noise there. peak_db, silence_peak_db: level of the largest sample of a clip, re full scale.
+        snr_db: speech over noise there. peak_db: level of the largest sample of a clip there, re full scale.
+        clean_peak_db: the same in splits without noise, whose level training changes. silence_peak_db: of clips of silence.
         noise_files: recordings of every kind of noise for augmentation.
         babble_voices: speakers that talk at once in the kind babble, 0 for none.
     """
@@ -60,6 +61,7 @@ class SynthesisConfig:
     noisy_splits: tuple[str, ...] = ("validation", "testing")
     snr_db: tuple[float, ...] = (0.0, 30.0)
     peak_db: tuple[float, ...] = (-30.0, -1.0)
+    clean_peak_db: tuple[float, ...] = (-9.0, -1.0)
     silence_peak_db: tuple[float, ...] = (-50.0, -5.0)
     noise_files: int = 2
     babble_voices: int = 6
@@ -77,12 +79,12 @@ class SynthesisConfig:
                  f"kinds must be {len(KINDS)} shares with sum 1, for {', '.join(KINDS)}; received {self.kinds!r}.")
         clash = sorted(set(self.other_words) & {phrase.lower() for phrase in self.phrases})
         _require(not clash, f"phrases must not be among the other words; received {', '.join(clash)}.")
-        for name in ("formant_scale", "snr_db", "peak_db", "silence_peak_db"):
+        for name in ("formant_scale", "snr_db", "peak_db", "clean_peak_db", "silence_peak_db"):
             values = getattr(self, name)
             _require(len(values) == 2 and values[0] <= values[1], f"{name} must be two numbers, low,high; received {values!r}.")
         _require(0.5 <= self.formant_scale[0] and self.formant_scale[1] <= 2, f"formant_scale must lie in 0.5 to 2; received "
                  f"{self.formant_scale!r}.")
-        _require(max(self.peak_db[1], self.silence_peak_db[1]) <= 0, "peak levels above 0 dB would clip.")
+        _require(max(self.peak_db[1], self.clean_peak_db[1], self.silence_peak_db[1]) <= 0, "peak levels above 0 dB would clip.")
         _require(0 <= self.unseen_share < 1, f"unseen_share must be at least 0 and below 1; received {self.unseen_share!r}.")
         _require(0.2 <= self.clip_seconds <= 30, f"clip_seconds must be 0.2 to 30; received {self.clip_seconds!r}. Set --clip_duration.")
         _require(8000 <= self.sample_rate <= 48000, f"sample_rate must lie in 8000 to 48000; received {self.sample_rate!r}.")
