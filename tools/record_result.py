@@ -3,9 +3,9 @@
     python tools/record_result.py --run_dir runs/NAME --data_root DIR
 
 The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
-features to float32 logits, and the integer file from PCM to int8 logits. Nothing is written into the run folder. A record holds the
-whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals; it names no folder of the
-machine it was made on.
+features to float32 logits, the integer file from PCM to int8 logits, and the integer file that takes PCM in steps of two hops, reset
+before every clip. Nothing is written into the run folder. A record holds the whole configuration, the command that repeats the
+training, and counts with their 95 % Wilson intervals; it names no folder of the machine it was made on.
 """
 
 import dataclasses
@@ -28,8 +28,12 @@ from kws_tf.flags import HELP, run  # noqa: E402
 FLAGS = flags.FLAGS
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"
 SCHEMA = 1
-# Name in the record -> profile of the export.
-FILES = {"float32": "float32", "integer": "pi"}
+# Name in the record -> how tflite makes the file.
+FILES = {
+    "float32": ("export", {"profile": "float32"}),
+    "integer": ("export", {"profile": "pi"}),
+    "streaming": ("export_streaming", {"profile": "pi", "state": "external", "hop_frames": 2}),
+}
 KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
 
 
@@ -101,8 +105,8 @@ def score_files(trained, config, calibration_clips, workers=None):
     pcm = tflite.calibration_pcm(loaded.splits["training"], config, calibration_clips)
     found = {}
     with tempfile.TemporaryDirectory() as scratch:
-        for name, profile in FILES.items():
-            path = tflite.export(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), profile=profile)
+        for name, (maker, options) in FILES.items():
+            path = getattr(tflite, maker)(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), **options)
             report = evaluation.evaluate_model(path, config.data, "testing", workers=workers)
             manifest, _ = model_file.read(path)
             found[name] = {**{key: report[key] for key in KEPT}, "bytes": manifest.model_bytes, "macs": manifest.macs,

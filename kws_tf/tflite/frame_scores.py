@@ -38,7 +38,7 @@ def score_every_frame(graph, window):
         source = _pointwise(graph, source, tail[0])
     source = _window_mean(graph, source, window)
     for node in [] if linear else tail:
-        source = _on_every_frame(graph, source, node)
+        source = _pointwise(graph, source, node) if node.operator == "FULLY_CONNECTED" else _on_every_frame(graph, source, node)
     graph.outputs = [source]
 
 
@@ -94,12 +94,8 @@ def _window_mean(graph, source, window):
 
 def _on_every_frame(graph, source, node):
     """One operation behind a mean that does not commute with it."""
-    frames = source.shape[TIME]
-    if node.operator == "FULLY_CONNECTED" and node.inputs[1].shape[1] == source.shape[3]:
-        output = Tensor(node.output.name, (frames, node.inputs[1].shape[0]), "float32")
-    elif node.operator in ("L2_NORMALIZATION", "LOGISTIC", "RELU", "TANH"):
-        output = Tensor(node.output.name, source.shape, "float32")
-    else:
+    if node.operator not in ("L2_NORMALIZATION", "LOGISTIC", "RELU", "TANH"):
         raise ConversionError(f"streaming: {node.operator} ({node.output.name}) behind the mean over time has no form for every frame.")
+    output = Tensor(node.output.name, source.shape, "float32")
     graph.nodes.append(Node(node.operator, [source, *node.inputs[1:]], [output], node.options, node.version))
     return output

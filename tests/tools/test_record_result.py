@@ -50,7 +50,7 @@ def test_records_counts_of_the_exported_files_and_no_path(run_dir, data_root, sm
     assert values["parameters"] == small_network.model.count_params() - sum(
         weight.shape[0] * (weight.shape[1] if len(weight.shape) > 1 else 1)
         for weight in small_network.model.non_trainable_weights if "moving" in weight.path)
-    for name in ("float32", "integer"):
+    for name in ("float32", "integer", "streaming"):
         figures = values["files"][name]
         assert figures["clips"] == 18 and figures["accuracy"] == figures["correct"] / 18 > 0.6
         assert figures["accuracy_interval"] == pytest.approx(wilson_interval(figures["correct"], 18))
