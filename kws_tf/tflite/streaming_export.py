@@ -66,8 +66,10 @@ def prepare_run(model, run_config, classes, calibration_pcm, profile):
         raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
     calibration = None
     if profile.dtype != "float32":
-        pcm = join_clips(np.asarray(calibration_pcm), CLIPS_PER_RECORDING, np.random.default_rng(run_config.train.seed))
-        calibration = calibration_features(features, pcm, profile.input_kind)
+        clips = np.asarray([] if calibration_pcm is None else calibration_pcm)
+        if clips.ndim == 2 and len(clips):
+            clips = join_clips(clips, CLIPS_PER_RECORDING, np.random.default_rng(run_config.train.seed))
+        calibration = calibration_features(features, clips, profile.input_kind)
     return prepare(model, window, calibration, input_range=silence_range(features))
 
 

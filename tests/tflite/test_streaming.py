@@ -77,6 +77,22 @@ def small(uneven_network):
     return network, prepare(network, WINDOW), prepare(network, WINDOW, recording(40, 3 * WINDOW, seed=1, batch=(6,)))
 
 
+def test_cosines_are_of_the_mean_embedding(uneven_network, play):
+    """A classifier that does not commute with the mean: the state is a window of embeddings."""
+    network, x = uneven_network(model="sparknet", channels=8, arcface=True), recording(40)
+    frames = np.asarray(network.frame_embeddings(x[None]))[0]
+    # Frames before the recording count as zeros.
+    means = np.stack([frames[max(0, t + 1 - WINDOW):t + 1].sum(axis=0) / WINDOW for t in range(len(frames))])
+    scores = play(*streaming_graph(prepare(network, WINDOW), FeatureConfig(), 2, "internal"), x)
+    np.testing.assert_allclose(scores, np.asarray(network.classifier(means)), atol=1e-4)
+    in_int8 = prepare(network, WINDOW, recording(40, 3 * WINDOW, seed=1, batch=(6,)))
+    graph, section = streaming_graph(in_int8, FeatureConfig(), 1, "external")
+    integers = play(graph, section, x, raw=True)
+    assert next(state.shape for state in section.states if state.name == "average") == (1, WINDOW - 1, 1, frames.shape[1])
+    np.testing.assert_array_equal(play(*streaming_graph(in_int8, FeatureConfig(), 3, "internal"), x, raw=True), integers)
+    assert len(np.unique(integers, axis=0)) > 20
+
+
 @pytest.mark.parametrize("kind", ["float32", "int8"])
 def test_every_state_matters(kind, small, play):
     """The mutation that the equality test must see: a state that is not passed on."""
