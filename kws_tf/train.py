@@ -76,6 +76,8 @@ def export(trained, clips, config, folder):
     best = trained.outcome.best_row
     pcm = tflite.calibration_pcm(clips.splits["training"], config, FLAGS.calibration_clips)
     metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
+    if "sparsity" in best:
+        metrics["sparsity"] = best["sparsity"]
     scored = "features"
     for profile in PROFILES:
         try:

@@ -56,6 +56,8 @@ def _identity(manifest):
             ("kind", manifest.kind), ("labels", ", ".join(manifest.labels)), ("features", f"{kind}, {where}"),
             ("window", f"{manifest.clip_samples} samples at {manifest.sample_rate} Hz"),
             *(("input", _tensor(tensor)) for tensor in manifest.inputs), *(("output", _tensor(tensor)) for tensor in manifest.outputs)]
+    if "sparsity" in manifest.metrics:
+        rows.append(("closed gates", f"{100 * manifest.metrics['sparsity']:.1f} % on the training clips of the kept epoch"))
     if stream is not None:
         rows.append(("step", f"{stream.hop_frames} frames; {stream.state} state in {len(stream.states)} tensors; scores come "
                              f"{stream.delay_ms:g} ms late"))

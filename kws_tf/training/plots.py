@@ -7,7 +7,8 @@ def draw_curves(history, path, title, monitor="accuracy"):
     """Draws loss, accuracy and learning rate over the epochs and marks the best epoch.
 
     Args:
-        history: dicts per epoch with epoch, lr, loss, accuracy, val_loss, val_accuracy, val_balanced_accuracy.
+        history: dicts per epoch with epoch, lr, loss, accuracy, val_loss, val_accuracy, val_balanced_accuracy, and for SparkNet
+            sparsity, which gets a panel of its own.
         path: .png file to replace.
         title: of the figure.
         monitor: validation metric that picked the best epoch.
@@ -24,7 +25,9 @@ def draw_curves(history, path, title, monitor="accuracy"):
               ("Learning rate", "rate at the end of the epoch", {"learning rate": "lr"})]
     if "val_accuracy_pre_roll" in history[0]:
         panels[1][2]["validation with pre-roll"] = "val_accuracy_pre_roll"
-    figure = Figure(figsize=(15, 4.2), layout="constrained")
+    if "sparsity" in history[0]:
+        panels.append(("Gates", "closed gates [%]", {"training": "sparsity"}))
+    figure = Figure(figsize=(5 * len(panels), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
     figure.suptitle(title)
     for axes, (name, unit, curves) in zip(figure.subplots(1, len(panels)), panels, strict=True):

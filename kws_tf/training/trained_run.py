@@ -76,7 +76,8 @@ def load_weights(backbone, path):
 
 
 def best_metrics(folder, monitor):
-    """epoch and validation_accuracy, validation_balanced_accuracy, validation_loss and the monitored metric of the best epoch by it.
+    """epoch and validation_accuracy, validation_balanced_accuracy, validation_loss and the monitored metric of the best epoch by it,
+    and the sparsity of SparkNet's gates in it.
 
     Args:
         folder: RunFolder. monitor: as of TrainConfig.
@@ -89,11 +90,13 @@ def best_metrics(folder, monitor):
         return {}
     try:
         with open(folder.history_file, newline="", encoding="utf-8") as file:
-            rows = [(int(row["epoch"]), {name: float(row[f"val_{name}"]) for name in names}) for row in csv.DictReader(file)]
+            rows = [(int(row["epoch"]), {name: float(row[f"val_{name}"]) for name in names}, row.get("sparsity"))
+                    for row in csv.DictReader(file)]
     except (KeyError, ValueError, TypeError, OSError):
         return {}
     rows = [row for row in rows if all(map(math.isfinite, row[1].values()))]
     if not rows:
         return {}
-    epoch, values = max(rows, key=lambda row: (sign * row[1][monitor], -row[0]))
-    return {"epoch": epoch, **{f"validation_{name}": values[name] for name in names}}
+    epoch, values, sparsity = max(rows, key=lambda row: (sign * row[1][monitor], -row[0]))
+    gates = {"sparsity": float(sparsity)} if sparsity else {}
+    return {"epoch": epoch, **{f"validation_{name}": values[name] for name in names}, **gates}

@@ -23,6 +23,13 @@ def test_the_report_tells_what_the_manifest_knows(exported):
     assert "Error of every layer" not in text and report.ACCURACY_TITLE not in text
 
 
+def test_closed_gates_are_told_where_there_are_gates(exported):
+    manifest = manifests.read(exported / "pi")
+    assert "closed gates" not in report.render(manifest)
+    with_gates = dataclasses.replace(manifest, metrics={"sparsity": 0.3125})
+    assert "31.2 % on the training clips" in report.render(with_gates)
+
+
 def test_worst_layers_are_named_and_movers_are_not_blamed(exported):
     layers = [LayerError("pad", "PAD", 5.0), LayerError("deep", "CONV_2D", 11.0), LayerError("first", "CONV_2D", 40.0),
               LayerError("logits", "FULLY_CONNECTED", 31.0)]

@@ -249,6 +249,8 @@ def test_metrics_and_losses_of_the_network_enter_history_and_training_loss(tmp_p
     assert list(history[0])[:6] == ["epoch", "lr", "loss", "accuracy", "sparsity", "val_loss"]
     assert all(0 < row["sparsity"] < 1 for row in history) and history[1]["sparsity"] > history[0]["sparsity"]
     assert all(row["loss"] > 5 > row["val_loss"] for row in history)
+    kept = trained_run.best_metrics(loop.folder, "accuracy")
+    assert kept["sparsity"] == history[kept["epoch"] - 1]["sparsity"]
     columns = next(csv.DictReader(loop.folder.history_file.read_text(encoding="utf-8").splitlines()))
     assert float(columns["sparsity"]) == history[0]["sparsity"]
 

@@ -17,4 +17,6 @@ def test_curves_are_a_picture_for_one_epoch_and_for_many(tmp_path: pathlib.Path)
         assert data[:8] == b"\x89PNG\r\n\x1a\n"
         width, height = struct.unpack(">II", data[16:24])
         assert width > 1000 and height > 300
+    draw_curves([{**row(epoch), "sparsity": 0.3, "val_accuracy_pre_roll": 0.8} for epoch in (1, 2)], path, "run")
+    assert struct.unpack(">I", path.read_bytes()[16:20])[0] == width * 4 // 3
     assert [item.name for item in tmp_path.iterdir()] == ["curves.png"]
