@@ -178,7 +178,7 @@ POWER, CHANGES = FEATURE_PRESETS["bc_resnet"], {
     "gain up to 2^7 instead of 2^10": [(gain, "DOUBLINGS", 7)],
     "no gain": [(gain, "DOUBLINGS", 0)],
     "DFT split 8 x 64": [(dft, "COLUMNS", [8])],
-    "DFT split 32 x 16": [(dft, "COLUMNS", [32])],
+    "DFT split 16 x 32": [(dft, "COLUMNS", [16])],
     "mel weights without scale search": [(fixed_point, "quantise_rows", plain_rows)],
     "one unit for all bands": [(mel_bands, "band_bounds", loudest_band)],
     "4 projections": [(spectrum, "PROJECTIONS", 4)],

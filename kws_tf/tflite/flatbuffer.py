@@ -13,6 +13,7 @@ DESCRIPTION = "kws_tf"
 _OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 _DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 _LARGEST_OLD_CODE = 127
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 BUFFER_ALIGNMENT = 16
 
 
@@ -130,6 +131,7 @@ def _read_graph(model, graph):
             raise ConversionError(f"the graph holds the custom operator {code.customCode!r}; only TFLite builtins run everywhere.")
         nodes.append(Node(name, [tensors[i] if i >= 0 else None for i in _indices(operator.inputs)],
                           [tensors[i] for i in _indices(operator.outputs)], operator.builtinOptions, code.version))
+        _restore_bias(nodes[-1])
     return Graph(nodes, [tensors[i] for i in _indices(graph.inputs)], [tensors[i] for i in _indices(graph.outputs)])
 
 
@@ -154,16 +156,29 @@ def _read_tensor(tensor, buffers):
                   np.asarray(quantisation.zeroPoint, np.int64), quantisation.quantizedDimension)
 
 
-class _SharingBuilder(flatbuffers.Builder):
-    """A builder that stores equal strings and vectors once, and constants at multiples of 16 bytes.
+def _restore_bias(node):
+    """Gives the bias of an integer convolution the quantisation that it always has, which `write` leaves out."""
+    bias = _bias(node)
+    if bias is not None and bias.scales is None and node.inputs[0].scales is not None and node.inputs[1].scales is not None:
+        bias.scales = (node.inputs[0].scales[0] * node.inputs[1].scales).astype(np.float32)
+        bias.zero_points = np.zeros(len(bias.scales), np.int64)
 
-    Most of a small network's file are names, shapes and zero points, nearly all of them repeated. The alignment is what the TFLite
-    schema demands of buffers (the only byte vectors) and the generated code forgets.
+
+def _bias(node):
+    return node.inputs[2] if node.operator in CONVOLUTIONS and len(node.inputs) > 2 else None
+
+
+class _SharingBuilder(flatbuffers.Builder):
+    """A builder that stores equal strings, vectors and tables once, and constants at multiples of 16 bytes.
+
+    Most of a small network's file are names, shapes, options and zero points, nearly all of them repeated. The alignment is what the
+    TFLite schema demands of buffers (the only byte vectors) and the generated code forgets.
     """
 
     def __init__(self):
         super().__init__(1 << 16)
         self._vectors = {}
+        self.tables = {}
 
     def CreateString(self, s, *encoding):  # noqa: N802 - the names that the generated code calls
         if s not in self._vectors:
@@ -183,8 +198,26 @@ class _SharingBuilder(flatbuffers.Builder):
         return self.EndVector()
 
 
+class _SharedTable:
+    """A table of the generated code that is stored once for all that have the same fields."""
+
+    def __init__(self, table):
+        self._table = table
+        fields = sorted(vars(table).items())
+        self._key = type(table).__name__, tuple((name, np.asarray(value).tobytes()) for name, value in fields)
+
+    def Pack(self, builder):  # noqa: N802
+        if self._key not in builder.tables:
+            builder.tables[self._key] = self._table.Pack(builder)
+        return builder.tables[self._key]
+
+
 def write(graph):
     """The bytes of a TFLite file; equal constants share one buffer.
+
+    The quantisation of a bias of a convolution is left out: it is the product of those of the input and the weights, kernels never
+    look at it, and it takes a tenth of the file of a small network. `read` puts it back. (XNNPACK wants to see it, and leaves int8
+    convolutions without it to the kernels of TFLite.)
 
     Args:
         graph: Graph.
@@ -208,8 +241,11 @@ def _pack_graph(graph, name, model, buffers, codes):
     subgraph.name, subgraph.tensors, subgraph.operators = name, [], []
     tensors = graph.tensors()
     index = {id(tensor): i for i, tensor in enumerate(tensors)}
+    implied = {id(_bias(node)) for node in graph.nodes if _bias(node) is not None}
     for tensor in tensors:
         subgraph.tensors.append(_pack_tensor(tensor, model.buffers, buffers))
+        if tensor.scales is not None and id(tensor) not in implied:
+            subgraph.tensors[-1].quantization = _pack_quantisation(tensor)
     for node in graph.nodes:
         operator = schema.OperatorT()
         operator.opcodeIndex = _operator_code(node, model.operatorCodes, codes)
@@ -217,7 +253,7 @@ def _pack_graph(graph, name, model, buffers, codes):
         operator.outputs = np.array([index[id(tensor)] for tensor in node.outputs], np.int32)
         if node.options is not None:
             operator.builtinOptionsType = getattr(schema.BuiltinOptions, type(node.options).__name__[:-1])
-            operator.builtinOptions = node.options
+            operator.builtinOptions = _SharedTable(node.options)
         subgraph.operators.append(operator)
     subgraph.inputs = [index[id(tensor)] for tensor in graph.inputs]
     subgraph.outputs = [index[id(tensor)] for tensor in graph.outputs]
@@ -238,13 +274,15 @@ def _pack_tensor(tensor, buffers, known):
             known[key] = len(buffers)
             buffers.append(buffer)
         packed.buffer = known[key]
-    if tensor.scales is not None:
-        quantisation = schema.QuantizationParametersT()
-        quantisation.scale = np.asarray(tensor.scales, np.float32)
-        quantisation.zeroPoint = np.asarray(tensor.zero_points, np.int64)
-        quantisation.quantizedDimension = tensor.axis
-        packed.quantization = quantisation
     return packed
+
+
+def _pack_quantisation(tensor):
+    quantisation = schema.QuantizationParametersT()
+    quantisation.scale = np.asarray(tensor.scales, np.float32)
+    quantisation.zeroPoint = np.asarray(tensor.zero_points, np.int64)
+    quantisation.quantizedDimension = tensor.axis
+    return _SharedTable(quantisation)
 
 
 def _operator_code(node, codes, known):

@@ -42,6 +42,28 @@ def test_quantisation_survives(exported):
     assert weights.spec.scale == 0 and graph.inputs[0].spec.scale > 0
 
 
+def test_the_quantisation_of_a_bias_is_left_out_and_put_back(exported):
+    content = (exported / "features" / "model.tflite").read_bytes()
+    nodes = [node for node in flatbuffer.read(content).nodes if node.operator in ("CONV_2D", "DEPTHWISE_CONV_2D")]
+    for node in nodes:
+        source, weights, bias = node.inputs
+        np.testing.assert_array_equal(bias.scales, (source.scales[0] * weights.scales).astype(np.float32))
+        assert not bias.zero_points.any() and len(bias.zero_points) == len(bias.scales)
+    model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
+    stored = [tensor for tensor in model.subgraphs[0].tensors if tensor.type == schema.TensorType.INT32 and len(tensor.shape) == 1]
+    quantised = [tensor for tensor in stored if tensor.quantization is not None and tensor.quantization.scale is not None]
+    assert len(quantised) == 1                                           # that of the matrix product, which kernels check
+
+
+def test_equal_options_and_scales_are_stored_once():
+    def size(n):
+        tensors = [Tensor("t", (1, 3), "int8", None, np.float32([0.5]), np.int64([3])) for _ in range(n + 1)]
+        nodes = [Node("ADD", [a, a], [b], schema.AddOptionsT()) for a, b in zip(tensors[:-1], tensors[1:], strict=True)]
+        return len(flatbuffer.write(Graph(nodes, tensors[:1], tensors[-1:])))
+
+    assert (size(41) - size(1)) / 40 <= 92                               # a node and a tensor, without options and quantisation
+
+
 def test_constants_are_aligned_and_stored_once():
     graph = add_graph()
     (add,) = graph.nodes

@@ -38,7 +38,7 @@ def test_a_change_lasts_as_long_as_its_context():
     with bench_front_end.changed([(gain, "DOUBLINGS", 2), (dft, "COLUMNS", [8])]):
         assert dft.plan(features).columns == 8
         assert (IntegerFeatures(features)(pcm) != before).any()
-    assert dft.plan(features).columns == 16
+    assert dft.plan(features).columns == 32
     np.testing.assert_array_equal(IntegerFeatures(features)(pcm), before)
 
 
