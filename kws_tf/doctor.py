@@ -15,7 +15,7 @@ import pathlib
 
 from absl import flags
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, worker_pool
 from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
@@ -39,10 +39,9 @@ def main(argv):
     if FLAGS.html and not pathlib.Path(FLAGS.html).absolute().parent.is_dir():
         raise ConfigError(f"--html={FLAGS.html}: the folder of this file does not exist.")
     from kws_tf.curation import diagnosis, doctor_report
-    from kws_tf.synthesis.clip_set import processors
 
     found = diagnosis.diagnose(argv[1], speaker_pattern=FLAGS.speaker_pattern, silence_label=FLAGS.silence_label,
-                               n_workers=FLAGS.workers or processors())
+                               n_workers=FLAGS.workers or worker_pool.processors())
     print(doctor_report.text_report(found, FLAGS.lines))
     if FLAGS.html:
         atomic_file.write_text(FLAGS.html, doctor_report.html_report(found))

@@ -9,6 +9,7 @@ true level ratio. Recorded impulse responses need no program: a folder of them i
 
 from absl import flags
 
+from kws_tf import worker_pool
 from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
@@ -36,7 +37,7 @@ def main(argv):
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
     if not FLAGS.output:
         raise ConfigError("--output is missing: the folder to make.")
-    from kws_tf.synthesis import clip_set, room_set
+    from kws_tf.synthesis import room_set
 
     ranges = {}
     for name in RANGES:
@@ -45,7 +46,7 @@ def main(argv):
         except ValueError:
             raise ConfigError(f"--{name}={','.join(getattr(FLAGS, name))}: expected two numbers, low,high.") from None
     settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate, **ranges)
-    made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or clip_set.processors())
+    made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or worker_pool.processors())
     print(f"{FLAGS.output}: {len(made)} rooms. Train with them: --rir_dir {FLAGS.output}")
 
 

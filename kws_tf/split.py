@@ -17,7 +17,7 @@ import shutil
 
 from absl import flags
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, worker_pool
 from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.flags import run
 
@@ -147,13 +147,12 @@ def main(argv):
     if FLAGS.speaker_pattern and FLAGS.by != "speaker":
         raise ConfigError(f"--speaker_pattern belongs to --by=speaker, but --by={FLAGS.by} is given; remove one.")
     from kws_tf.curation import partition
-    from kws_tf.synthesis.clip_set import processors
 
     try:
         shares = dict(zip(SPLITS, map(float, FLAGS.shares), strict=True))
     except ValueError:
         raise ConfigError(f"--shares={','.join(FLAGS.shares)}: expected three numbers, such as 0.8,0.1,0.1.") from None
-    items = find_items(FLAGS.input, FLAGS.by, FLAGS.speaker_pattern, FLAGS.clusters, FLAGS.seed, FLAGS.workers or processors())
+    items = find_items(FLAGS.input, FLAGS.by, FLAGS.speaker_pattern, FLAGS.clusters, FLAGS.seed, FLAGS.workers or worker_pool.processors())
     dealt = (partition.deal_by_hash if FLAGS.stable else partition.deal_balanced)(items, shares, FLAGS.seed)
     describe(items, dealt)
     if not FLAGS.dry_run:

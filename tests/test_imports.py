@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[1] / "kws_tf"
-FOUNDATION = {"errors", "config", "atomic_file", "audio", "crop", "mel", "detector_settings", "recall_area", "manifest"}
+FOUNDATION = {"errors", "config", "atomic_file", "audio", "crop", "mel", "detector_settings", "recall_area", "manifest", "worker_pool"}
 KERAS_STACK = {"dataset", "augment", "features", "layers", "models", "streaming", "training"}
 
 # component -> kws_tf components that it may import, besides itself
@@ -14,6 +14,7 @@ ALLOWED = {
     "errors": set(),
     "config": {"errors"},
     "atomic_file": set(),
+    "worker_pool": set(),
     "audio": {"errors", "config"},
     "crop": {"errors", "config"},
     "mel": {"errors", "config"},

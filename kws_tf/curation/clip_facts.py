@@ -1,15 +1,13 @@
 """What can be measured of one clip: levels, defects, where its sound lies, hashes, and light features."""
 
-import concurrent.futures
 import dataclasses
 import hashlib
-import multiprocessing
 import pathlib
 
 import numpy as np
 import tqdm
 
-from kws_tf import audio
+from kws_tf import audio, worker_pool
 from kws_tf.config import FeatureConfig
 from kws_tf.errors import AudioError
 from kws_tf.runtime.features import FeatureExtractor
@@ -20,6 +18,7 @@ BANDS, STRETCHES = 16, 16
 _FRAMES = FeatureConfig(window_samples=400, hop_samples=160, n_mels=BANDS)
 _EDGE_S = 0.03
 _CLIPPED_RUN = 3
+_CHUNK = 64
 _SOUND_DB = 30.0
 SILENT_DBFS = -70.0
 
@@ -110,11 +109,8 @@ def measure_all(root, clips, *, n_workers=1, progress=True):
         List of ClipFacts in the same order.
     """
     jobs = [(root, *clip) for clip in clips]
-    bar = {"total": len(jobs), "desc": "measuring", "unit": "clip", "disable": None if progress else True}
-    if n_workers == 1:
-        return list(tqdm.tqdm(map(_measure, jobs), **bar))
-    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        return list(tqdm.tqdm(pool.map(_measure, jobs, chunksize=64), **bar))
+    return list(tqdm.tqdm(worker_pool.imap(_measure, jobs, n_workers, _CHUNK), total=len(jobs), desc="measuring", unit="clip",
+                          disable=None if progress else True))
 
 
 def light_features(pcm):

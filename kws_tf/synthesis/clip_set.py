@@ -1,10 +1,8 @@
 """Makes a synthesised data set on disk: in parallel, resumable, the same from the same settings, whole or not at all."""
 
-import concurrent.futures
 import dataclasses
 import hashlib
 import json
-import multiprocessing
 import os
 import pathlib
 import shutil
@@ -14,7 +12,7 @@ import soundfile
 import tqdm
 from absl import logging
 
-from kws_tf import atomic_file, config
+from kws_tf import atomic_file, config, worker_pool
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis import mixing, noise
 from kws_tf.synthesis.clip_plan import Clip, plan
@@ -68,8 +66,9 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
         _write_noise(partial / "noise", planned, settings, engine)
     with open(partial / _JOURNAL_FILE, "a", encoding="utf-8") as journal:
         todo = clips[len(done):]
-        bar = tqdm.tqdm(_render_all(todo, settings, engine, partial, n_workers or processors()), total=len(clips), initial=len(done),
-                        desc="synthesising", unit="clip", mininterval=1, disable=None if progress else True)
+        jobs = ((clip, settings, engine, partial) for clip in todo)
+        bar = tqdm.tqdm(worker_pool.imap(_render_file, jobs, n_workers or worker_pool.processors(), _CHUNK), total=len(clips),
+                        initial=len(done), desc="synthesising", unit="clip", mininterval=1, disable=None if progress else True)
         for clip in bar:
             done.append(json.dumps(dataclasses.asdict(clip), ensure_ascii=False))
             journal.write(done[-1] + "\n")
@@ -93,11 +92,6 @@ def read_manifest(folder):
         return [Clip(**{**row, "pieces": tuple(Piece(*piece) for piece in row["pieces"])}) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DatasetError(f"{path}: not the manifest of a synthesised set ({error}).") from error
-
-
-def processors():
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
 def _check_same(output_dir, identity):
@@ -152,20 +146,6 @@ def _babble(talk, n_samples, settings, engine, rng):
             speech = np.concatenate([speech, utterance(said, settings, engine)])
         total += 10 ** (rng.uniform(-12, 0) / 20) * speech[:n_samples] / np.sqrt(np.mean(np.square(speech)))
     return total
-
-
-def _render_all(clips, settings, engine, folder, n_workers):
-    jobs = ((clip, settings, engine, folder) for clip in clips)
-    if n_workers == 1:
-        yield from map(_render_file, jobs)
-        return
-    # Fresh processes: a fork would copy the threads' locks of whatever the caller has loaded.
-    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield from pool.map(_render_file, jobs, chunksize=_CHUNK)
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _render_file(job):

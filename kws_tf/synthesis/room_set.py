@@ -1,16 +1,14 @@
 """Room impulse responses of random rooms by the image-source method, in pairs: one from a voice, one from a noise source."""
 
-import concurrent.futures
 import dataclasses
 import json
-import multiprocessing
 import pathlib
 
 import numpy as np
 import soundfile
 import tqdm
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, worker_pool
 from kws_tf.errors import ConfigError, DatasetError, KwsError
 
 SPEED_OF_SOUND = 343.0
@@ -178,21 +176,13 @@ def make(output_dir, settings, *, n_workers=1, progress=True):
     except OSError as error:
         raise DatasetError(f"rooms: {output_dir} cannot be made: {error.strerror}.") from error
     jobs = [(room, settings.sample_rate, output_dir / f"room_{index:05d}.wav") for index, room in enumerate(rooms)]
-    bar = tqdm.tqdm(_write_all(jobs, n_workers), total=len(jobs), desc="rooms", unit="room", disable=None if progress else True)
-    for _ in bar:
+    done = worker_pool.imap(_write, jobs, n_workers)
+    for _ in tqdm.tqdm(done, total=len(jobs), desc="rooms", unit="room", disable=None if progress else True):
         pass
     described = [{**dataclasses.asdict(room), "voice_m": round(room.voice_m, 3), "noise_m": round(room.noise_m, 3)} for room in rooms]
     atomic_file.write_text(output_dir / PAIRS_FILE, json.dumps(
         {"channels": ["voice", "noise"], "settings": dataclasses.asdict(settings), "rooms": described}, indent=1) + "\n")
     return rooms
-
-
-def _write_all(jobs, n_workers):
-    if n_workers == 1:
-        yield from map(_write, jobs)
-        return
-    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(_write, jobs)
 
 
 def _write(job):
