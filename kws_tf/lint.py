@@ -64,7 +64,7 @@ def main(argv):
     else:
         for finding in findings:
             print(finding)
-        found = "no rule is broken" if not findings else f"{len(findings)} findings"
+        found = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else "no rule is broken"
         print(f"{path}: {len(content)} bytes, profile {profile.name}: {found} ({len(lint.RULES)} rules: {', '.join(lint.RULES)})")
     return int(bool(findings))
 
