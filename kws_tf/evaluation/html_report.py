@@ -30,6 +30,7 @@ INTRODUCTION = """<p>The file was played long recordings, as a device hears them
 keyword was said. An event without the keyword is a <b>false accept</b>; a keyword without an event is a <b>miss</b>. A higher
 threshold trades false accepts for misses.</p>"""
 SHOWN_SOUNDS = 12
+LONGEST_TABLE = 12
 BEFORE_SECONDS, AFTER_SECONDS = 1.5, 0.5
 
 
@@ -168,7 +169,8 @@ def _misses(stream):
                         ("by_speaker", "speaker"), ("by_source", "source")):
         rows = [(_text(row["group"]), str(row["words"]), str(row["misses"]), percent(row["miss_rate"]),
                  " to ".join(percent(end) for end in row["miss_interval"])) for row in spoken[name]]
-        parts.append(_table((title, "#words", "#missed", "#miss rate", "#95 % interval"), rows))
+        table = _table((title, "#words", "#missed", "#miss rate", "#95 % interval"), rows)
+        parts.append(f"<details><summary>By {title}: {len(rows)} rows</summary>{table}</details>" if len(rows) > LONGEST_TABLE else table)
     parts.append(_picture(detection_pictures.draw_conditions(stream), "miss rate by condition"))
     if spoken["missed"]:
         parts.append("<h3>Missed words, the nearest to a detection first</h3>")

@@ -29,7 +29,7 @@ class Track:
         name: path of the file.
         scores: uint8 [scores, classes]. end_samples: int64 [scores], samples since the start at the end of every hop.
         n_samples: length of the recording. sample_rate: Hz.
-        seconds: computing time.
+        seconds: time of the processor.
     """
 
     name: str
@@ -90,7 +90,7 @@ def score_pcm(stream, pcm, name="", chunk_samples=1 << 15):
     Returns:
         Track.
     """
-    begun = time.perf_counter()
+    begun = time.process_time()
     to_bytes = ScoreBytes(logits_spec(stream.manifest))
     stream.reset()
     frames = []
@@ -99,7 +99,7 @@ def score_pcm(stream, pcm, name="", chunk_samples=1 << 15):
     n_classes = len(stream.labels)
     logits = np.array([frame.logits for frame in frames], to_bytes.dtype).reshape(-1, n_classes)
     ends = np.array([frame.end_samples for frame in frames], np.int64)
-    return Track(str(name), to_bytes(logits), ends, len(pcm), stream.manifest.sample_rate, time.perf_counter() - begun)
+    return Track(str(name), to_bytes(logits), ends, len(pcm), stream.manifest.sample_rate, time.process_time() - begun)
 
 
 def score_recordings(model_path, paths, *, workers=None, progress=True, title="listening", **options):
@@ -137,7 +137,7 @@ def speed(tracks, wall_seconds):
 
     Returns:
         dict: audio_seconds, wall_seconds, times_real_time (audio over wall-clock time) and times_real_time_per_core (audio over the
-        computing time of all processes).
+        processor time of all processes, which other programs on the machine do not change).
     """
     audio_seconds = sum(track.n_samples / track.sample_rate for track in tracks)
     busy = sum(track.seconds for track in tracks)
