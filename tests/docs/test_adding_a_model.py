@@ -53,5 +53,7 @@ def test_the_file_keeps_the_promises_of_its_table(registered, padding):
     np.testing.assert_allclose(network(x), mean @ np.array(network.classifier.kernel) + np.array(network.classifier.bias), atol=1e-6)
     layers = [layer for layer, _, _ in network.layer_shapes((None, 30, 40, 1))]
     assert {id(weight) for layer in layers for weight in layer.weights} == {id(weight) for weight in network.weights}
+    cosines = models.build(ModelConfig(model="tiny_conv", padding=padding, arcface=True, arcface_scale=7.0), FeatureConfig(), 5, 30, seed=1)
+    assert cosines.classifier.scale == 7.0 and np.abs(cosines(x)).max() <= 7
     assert registered.TinyConv.from_config(network.get_config()).get_config() == network.get_config()
     assert summary.totals(summary.layer_costs(network, 30))["macs"] == 30 * 5 * 16 * (40 + 16 + 16) + 80
