@@ -1,11 +1,12 @@
-"""Takes the systematic part of the rounding error out of an int8 graph by its biases."""
+"""Rounds the weights of an int8 graph for the inputs they meet, and takes the systematic part of the error out by its biases."""
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution, to_grid
-from kws_tf.tflite.quantise import LARGEST_BIAS, WEIGHTED
+from kws_tf.tflite.quantise import LARGEST_BIAS, WEIGHTED, prototype_length
 from kws_tf.tflite.ranges import parts
+from kws_tf.tflite.rounding import refine_weights
 
 
 def correct_biases(graph, quantised, clips):
@@ -13,7 +14,8 @@ def correct_biases(graph, quantised, clips):
 
     Rounding errors of weights and of steady values (silence, padding) do not average out: each channel ends up off by a constant,
     which later layers add up. The layers are corrected in order, each with all earlier ones corrected, on the sums before the
-    activation.
+    activation. Before that their weights are rounded so that the rest of the error becomes small (rounding.refine_weights), except
+    for prototypes, whose scale must not depend on their values.
 
     Nagel, van Baalen, Blankevoort, Welling: "Data-free quantization through weight equalization and bias correction", ICCV 2019.
 
@@ -26,6 +28,8 @@ def correct_biases(graph, quantised, clips):
     exact_run, rounded_run = Execution(graph, clips), Execution(quantised, clips)
     for node, twin in zip(graph.nodes, quantised.nodes, strict=True):
         if twin.operator in WEIGHTED:
+            if prototype_length(graph, node) is None:
+                refine_weights(node, twin, rounded_run.value(twin.inputs[0]))
             exact, rounded = exact_run.before_activation(node), rounded_run.before_activation(twin)
             if twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE:
                 rounded = to_grid(rounded, twin.output)

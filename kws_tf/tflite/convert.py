@@ -67,11 +67,12 @@ def quantise_calibrated(graph, calibration, input_range=None):
     histograms = observe(graph, calibration)
     ranges = {key: choose_range(histogram) for key, histogram in histograms.items()}
     # Clipped logits would make confident classes equal, and a clipped input would lose quiet or loud clips: these span all that
-    # was seen, the output a quarter more.
+    # was seen, the output a quarter more above, where the winning class is.
     source, target = id(graph.inputs[0]), id(graph.outputs[0])
     low, high = with_zero(histograms[source])
     ranges[source] = (low, high) if input_range is None else (min(low, input_range[0]), max(high, input_range[1]))
-    ranges[target] = tuple(1.25 * end for end in with_zero(histograms[target]))
+    low, high = with_zero(histograms[target])
+    ranges[target] = low, 1.25 * high
     length = prototype_length(graph, graph.producer(graph.outputs[0]))
     if length is not None:
         ranges[target] = -length, length

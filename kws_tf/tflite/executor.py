@@ -44,6 +44,10 @@ class Execution:
                 self._values.pop(id(tensor), None)
         return result
 
+    def value(self, tensor):
+        """The values of a tensor that was computed and is still to be read: float32 [clips, ...]."""
+        return self._values[id(tensor)].numpy()
+
     def before_activation(self, node):
         """The output of the next node in order without its fused activation and without rounding; does not advance."""
         return compute(node, self._values, activate=False)

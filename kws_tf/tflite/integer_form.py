@@ -7,13 +7,12 @@ nothing changes.
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from kws_tf.tflite.equalise import equalise
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Tensor, constant
-from kws_tf.tflite.nodes import NO_ACTIVATION, depthwise, replace, reshape
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, depthwise, replace, reshape
 from kws_tf.tflite.ranges import Histogram, choose_range, parts
 from kws_tf.tflite.row_products import merge_row_products
-
-ROWS = 2
 
 
 def integer_form(graph, clips):
@@ -27,6 +26,7 @@ def integer_form(graph, clips):
     merge_row_products(graph)
     poolings_to_depthwise(graph)
     clips = parts(graph, clips)[0]
+    equalise(graph, clips)
     affines = [found for node in graph.nodes if (found := match_row_affine(graph, node)) is not None]
     ranges = channel_ranges(graph, [affine[0] for affine in affines], clips)
     for affine, (low, high) in zip(affines, ranges, strict=True):

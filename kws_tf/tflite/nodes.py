@@ -6,6 +6,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kws_tf.tflite.flatbuffer import Node, constant
 
 NO_ACTIVATION = schema.ActivationFunctionType.NONE
+ROWS = 2
 
 
 def depthwise(source, weights, bias, target, multiplier=1):
