@@ -3,10 +3,11 @@
     python -m kws_tf.calibrate --model runs/NAME/export/pi_stream --ambient DIR --positives DIR --target_fa_per_hour 0.5
 
 --ambient: recordings without the keywords, best some hours of the place where the device will be. --positives: clips, <keyword>/**, or a
-JSON file of annotations (tools/long_audio.py). Both must be validation material: the figures of what is chosen here are optimistic, and
-testing recordings that were used here are lost for testing. The presets are "sensitive", "balanced" (the default) and "strict", with at
-most 4, 1 and 1/4 times the target. T hours without a false accept only show that there are fewer than 3.0 / T per hour (95 %): where
-they are too few for the target, the preset is labelled as best effort, with its bound. The model file itself is not changed.
+JSON file of annotations (tools/long_audio.py), where events beside the words are false accepts too. Both must be validation material:
+the figures of what is chosen here are optimistic, and testing recordings that were used here are lost for testing. The presets are
+"sensitive", "balanced" (the default) and "strict", with at most 4, 1 and 1/4 times the target. T hours without a false accept only show
+that there are fewer than 3.0 / T per hour (95 %): where they are too few for the target, the preset is labelled as best effort, with its
+bound. The model file itself is not changed.
 """
 
 import dataclasses

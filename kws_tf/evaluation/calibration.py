@@ -51,7 +51,8 @@ def calibrate(model_path, ambient, positives, target_per_hour, *, keywords=(), w
     Args:
         model_path: a streaming model: .tflite file or export folder.
         ambient: folder or file of recordings without the keywords; best some hours of the place where the device will be.
-        positives: folder of clips, <keyword>/**, or a JSON file of annotations.
+        positives: folder of clips, <keyword>/**, or a JSON file of annotations; events beside the words of the latter are false accepts
+            too, and their hours count.
         target_per_hour: false accepts per hour that "balanced" aims at; "sensitive" aims at four times, "strict" at a quarter of it.
         keywords: labels to look for; () for all but those such as _unknown_.
         windows_seconds: lengths of the mean to try. refractory_seconds, release_ratio: see DetectorSettings.of_probability.
@@ -75,9 +76,10 @@ def calibrate(model_path, ambient, positives, target_per_hour, *, keywords=(), w
     quiet_files = find_recordings(ambient)
     scored = {"workers": workers, "progress": progress, **options}
     quiet = score_recordings(model_path, quiet_files, title="without the keywords", **scored)
-    score = score_recordings if spoken.signals and isinstance(spoken.signals[0], pathlib.Path) else score_signals
+    continuous = isinstance(spoken.signals[0], pathlib.Path)
+    score = score_recordings if continuous else score_signals
     tracks = score(model_path, spoken.signals, title="with the keywords", **scored)
-    sweep = Sweep(manifest.labels, keywords, quiet, tracks, spoken.words)
+    sweep = Sweep(manifest.labels, keywords, quiet, tracks, spoken.words, count_positive=continuous)
     found = [(settings, point) for base in tqdm(candidates, desc="sweep", unit="window", disable=not progress or None, leave=False)
              for settings, point in settings_and_points(sweep, base, release_ratio)]
     return DetectorPresets(keywords, DEFAULT, choose(found, sweep, target_per_hour, release_ratio))

@@ -73,7 +73,7 @@ def material(tmp_path):
         for n in lengths:
             soundfile.write(tmp_path / "clips" / name / f"{n}.wav", speak(100, [(k, 50, 50 + n)]), RATE)
     soundfile.write(tmp_path / "ambient.wav", speak(2000, [(1, 500, 508), (2, 900, 903)]), RATE)
-    soundfile.write(tmp_path / "w.wav", speak(600, [(1, 300, 320)]), RATE)
+    soundfile.write(tmp_path / "w.wav", speak(600, [(1, 300, 320), (1, 550, 556)]), RATE)
     words = Word(3.0, 3.2, "jarvis"), Word(5, 5.1, "x")
     annotations.write(tmp_path / "w.json", [AnnotatedRecording(tmp_path / "w.wav", words, 6.0, RATE)])
     return tmp_path
@@ -94,6 +94,8 @@ def test_annotated_recordings_and_some_keywords(spoken_model, material):
     presets = calibration.calibrate(spoken_model, material / "ambient.wav", material / "w.json", 0.5, keywords=("jarvis",),
                                     windows_seconds=(0.1,), workers=1, progress=False)
     assert presets.keywords == ("jarvis",) and presets.preset().measured["words"] == 1 and presets.preset().measured["misses"] == 0
+    # Beside the word something is heard for 6 scores, and in the ambient recording for 8; both recordings count.
+    assert presets.preset().settings.threshold > 0.8 * 255 and presets.preset().measured["hours"] == pytest.approx(26 / 3600)
 
 
 def test_clips_lie_in_faint_noise_behind_a_lead(spoken_model, material):
