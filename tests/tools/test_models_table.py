@@ -1,0 +1,90 @@
+"""docs/models.md says what was recorded, and nothing else."""
+
+import copy
+import json
+import pathlib
+import re
+
+import pytest
+
+from kws_tf.errors import ConfigError
+from kws_tf.evaluation.intervals import wilson_interval
+from tools import model_picture, models_table
+
+PAGE = models_table.PAGE.read_text(encoding="utf-8")
+COSTS, RECORDS = models_table.read_costs(), models_table.read_records()
+RECORD = {
+    "schema": 1, "name": "words_one", "dataset": "words", "classes": 3,
+    "files": {kind: {"clips": 200, "correct": 190, "accuracy": 0.95, "accuracy_interval": [0.91, 0.97], "macs": 2_000_000}
+              for kind in ("float32", "integer")},
+    "config": {"model": {"model": "sparknet", "channels": 8, "padding": "causal"}, "features": {"kind": "mfcc", "n_mfcc": 32, "n_mels": 32},
+               "train": {"epochs": 40, "seed": 2}}}
+
+
+def test_page_and_picture_are_those_of_the_records():
+    fix = "run: python tools/models_table.py"
+    assert models_table.page(PAGE, COSTS, RECORDS) == PAGE, fix
+    assert model_picture.stored_digest(models_table.PICTURE) == models_table.digest(COSTS, RECORDS), fix
+
+
+def test_every_network_has_its_costs():
+    assert list(COSTS) == list(models_table.NETWORKS)
+
+
+def test_another_record_or_cost_changes_page_and_digest():
+    costs = copy.deepcopy(COSTS)
+    costs["SparkNet-16"]["parameters"] += 1
+    for other in ((costs, RECORDS), (COSTS, [*RECORDS, RECORD])):
+        assert models_table.page(PAGE, *other) != PAGE
+        assert models_table.digest(*other) != models_table.digest(COSTS, RECORDS)
+    text = models_table.page(PAGE, COSTS, [*RECORDS, RECORD])
+    assert "### words: 3 classes, 200 testing clips" in text
+    figures = "95.00 (91.00 to 97.00)"
+    assert f"| SparkNet-8 | causal | 40 | 2 | {figures} | {figures} | - | [words_one](results/words_one.json) |" in text
+
+
+def test_records_hold_figures_that_can_be_and_no_paths():
+    for record in RECORDS:
+        assert {"float32", "integer"} <= set(record["files"])
+        for figures in record["files"].values():
+            assert figures["accuracy"] == figures["correct"] / figures["clips"]
+            assert figures["accuracy_interval"] == pytest.approx(wilson_interval(figures["correct"], figures["clips"]))
+        assert record["command"].startswith("python -m kws_tf.train --data_root=")
+        assert not re.search(r"[\"= ]/\w", json.dumps(record)), record["name"]
+
+
+@pytest.mark.parametrize("name", ["BC-ResNet-0.625", "SparkNet-4", "DS-CNN"])
+def test_recorded_counts_are_those_of_the_networks(name):
+    from kws_tf import models
+    from kws_tf.models import summary
+
+    model, features, _ = models_table.NETWORKS[name]
+    frames = COSTS[name]["frames"]
+    network = models.build(model, features, models_table.CLASSES, frames)
+    for suffix, n_frames in (("", frames), ("_101", models_table.PAPER_FRAMES)):
+        totals = summary.totals(summary.layer_costs(network, n_frames))
+        assert [COSTS[name][f"{key}{suffix}"] for key in ("macs", "thop")] == [totals["macs"], totals["thop"]]
+    assert COSTS[name]["parameters"] == totals["parameters"]
+
+
+def test_options_that_differ_from_the_paper_are_named():
+    record = copy.deepcopy(RECORD)
+    record["config"]["features"]["n_mfcc"] = 20
+    record["config"]["model"]["arcface"] = True
+    record["config"]["train"]["pre_roll_probability"] = 0.5
+    line = models_table.accuracy_table([record], "words")[-1]
+    assert line.startswith("| SparkNet-8 (20 MFCC, ArcFace, pre-roll 0.5) |")
+
+
+def test_a_page_without_the_place_of_a_table_is_refused():
+    with pytest.raises(ConfigError, match="no place for the table files"):
+        models_table.page(PAGE.replace("<!-- files -->", ""), COSTS, RECORDS)
+
+
+def test_the_picture_remembers_what_it_shows(tmp_path):
+    points = [model_picture.Point.of(RECORD, name) for name in ("SparkNet-8", "DS-CNN", "tiny_conv")]
+    model_picture.draw(points, [("BC-ResNet-1", 2_000_000, 96.9)], tmp_path / "picture.png", "0123abcd")
+    assert model_picture.stored_digest(tmp_path / "picture.png") == "0123abcd"
+    assert (tmp_path / "picture.png").stat().st_size > 10_000
+    pathlib.Path(tmp_path / "no.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert model_picture.stored_digest(tmp_path / "no.png") == ""

@@ -1,0 +1,98 @@
+"""The picture of docs/models.md: accuracy against multiply-accumulates."""
+
+import dataclasses
+import struct
+
+from kws_tf import atomic_file
+
+# Of the drawing: another one makes pictures stale.
+VERSION = 2
+RANGE_MACS = (5e4, 2e8)
+KEY = "kws_tf records"
+COLOURS = {"BC-ResNet": "tab:blue", "SparkNet": "tab:orange", "DS-CNN": "tab:green"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """One record: its data set, network, MACs of the network for a window, and accuracy in % with the ends of its interval."""
+
+    dataset: str
+    name: str
+    macs: int
+    float32: tuple
+    integer: tuple
+
+    @classmethod
+    def of(cls, record, name):
+        files = record["files"]
+        float32, integer = (tuple(100 * value for value in (figures["accuracy"], *figures["accuracy_interval"]))
+                            for figures in (files["float32"], files["integer"]))
+        return cls(record["dataset"], name, files["float32"]["macs"], float32, integer)
+
+
+def family(name):
+    """BC-ResNet, SparkNet or DS-CNN."""
+    return next((known for known in COLOURS if name.startswith(known)), name)
+
+
+def draw(points, published, path, digest):
+    """One panel with published figures and one per data set of the records.
+
+    Args:
+        points: Points. published: (name, MACs, accuracy in %) of Speech Commands version 2.
+        path: .png to replace. digest: text for its metadata.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    datasets = list(dict.fromkeys(point.dataset for point in points))
+    figure = Figure(figsize=(5.2 * (1 + len(datasets)), 4.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes, *others = figure.subplots(1, 1 + len(datasets), squeeze=False)[0]
+    for kind in dict.fromkeys(family(name) for name, _, _ in published):
+        own = [entry for entry in published if family(entry[0]) == kind]
+        axes.plot([macs for _, macs, _ in own], [accuracy for _, _, accuracy in own], "o-", color=COLOURS[kind], label=kind)
+        for name, macs, accuracy in own:
+            _label(axes, name, macs, accuracy)
+    _finish(axes, "Published, Speech Commands version 2")
+    for axes, dataset in zip(others, datasets, strict=True):
+        own = [point for point in points if point.dataset == dataset]
+        for kind in dict.fromkeys(family(point.name) for point in own):
+            for shift, values, filled in ((0.97, "float32", False), (1.03, "integer", True)):
+                chosen = [point for point in own if family(point.name) == kind]
+                middle, low, high = zip(*(getattr(point, values) for point in chosen), strict=True)
+                errors = [[m - lo for m, lo in zip(middle, low, strict=True)], [h - m for m, h in zip(middle, high, strict=True)]]
+                axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="o", color=COLOURS.get(kind, "0.4"),
+                              markerfacecolor=None if filled else "white", capsize=2, elinewidth=0.8,
+                              label=f"{kind}, {'integer, PCM in' if filled else 'float32'}")
+        for point in own:
+            _label(axes, point.name, point.macs, point.float32[0])
+        _finish(axes, f"Measured, {dataset}")
+    with atomic_file.replacing(path) as temporary:
+        figure.savefig(temporary, dpi=110, format="png", metadata={KEY: digest})
+
+
+def _label(axes, name, macs, accuracy):
+    axes.annotate(name.rpartition("-")[2] if name != "DS-CNN" else "", (macs, accuracy), textcoords="offset points", xytext=(8, 3),
+                  fontsize=8)
+
+
+def _finish(axes, title):
+    axes.set(xscale="log", xlim=RANGE_MACS, title=title, xlabel="multiply-accumulates per window (network alone)", ylabel="accuracy [%]")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(loc="lower right", fontsize=8)
+
+
+def stored_digest(path):
+    """The digest in the metadata of a picture; "" if there is none. Reads the PNG by itself: no picture library is needed."""
+    with open(path, "rb") as file:
+        content = file.read()
+    position = 8
+    while position + 8 <= len(content):
+        size, kind = struct.unpack(">I4s", content[position:position + 8])
+        if kind == b"tEXt":
+            key, _, value = content[position + 8:position + 8 + size].partition(b"\0")
+            if key.decode("latin-1") == KEY:
+                return value.decode("latin-1")
+        position += 12 + size
+    return ""

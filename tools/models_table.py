@@ -1,0 +1,242 @@
+"""Makes the tables and the picture of docs/models.md from two recorded sources.
+
+    python tools/models_table.py               writes the tables and docs/models.png from what is recorded
+    python tools/models_table.py --measure     first measures what every network costs, into docs/model_costs.json (minutes)
+
+docs/model_costs.json holds what does not depend on training: counts, bytes of exported files, working memory, times. docs/results/
+holds one file per training run, see tools/record_result.py. Nothing else enters the page: a test compares it with both.
+"""
+
+import hashlib
+import json
+import pathlib
+import sys
+import tempfile
+
+from absl import flags, logging
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from kws_tf import atomic_file  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
+from kws_tf.errors import ConfigError  # noqa: E402
+from kws_tf.flags import run  # noqa: E402
+from tools import model_picture  # noqa: E402
+
+FLAGS = flags.FLAGS
+DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
+PAGE, PICTURE, COSTS, RESULTS = DOCS / "models.md", DOCS / "models.png", DOCS / "model_costs.json", DOCS / "results"
+CLASSES = 12
+PAPER_FRAMES = 101
+CALIBRATION_CLIPS = 4
+# Name -> (network, features, published accuracy in % on Speech Commands version 1 and 2).
+NETWORKS = {
+    **{f"BC-ResNet-{tau:g}": (ModelConfig(tau=tau), FeatureConfig(), published) for tau, published in (
+        (0.625, (95.2, 95.4)), (1.0, (96.6, 96.9)), (1.5, (97.2, 97.6)), (2.0, (97.3, 97.8)), (3.0, (97.6, 98.2)), (6.0, (97.9, 98.6)),
+        (8.0, (98.0, 98.7)))},
+    **{f"SparkNet-{width}": (ModelConfig(model="sparknet", channels=width), FEATURE_PRESETS["sparknet"], published)
+       for width, published in ((4, (82.3, 83.5)), (8, (91.6, 92.1)), (16, (95.3, 95.7)), (32, (96.2, 97.0)))},
+    "DS-CNN": (ModelConfig(model="ds_cnn"), FEATURE_PRESETS["mlperf_tiny"], None),
+}
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "models_table"}
+    flags.DEFINE_boolean("measure", False, "Measure the costs of every network again.", **place)
+
+
+def measure(name):
+    """What a network with random weights costs for clips of one second and CLASSES classes.
+
+    Args:
+        name: of NETWORKS.
+
+    Returns:
+        dict of JSON values: parameters, macs and thop of one clip, macs_101 and thop_101 with the frames of the papers, and for the
+        integer files "features", "pcm" (a window at once) and "streaming" (a step) bytes, arena_bytes, operators, macs, times.
+    """
+    import numpy as np
+
+    from kws_tf import manifest, models, tflite
+    from kws_tf.models import summary
+
+    model, features, _ = NETWORKS[name]
+    config = RunConfig(model=model, features=features)
+    n_frames = features.n_frames(config.clip_samples)
+    network = models.build(model, features, CLASSES, n_frames, seed=1)
+    rng = np.random.default_rng(1)
+    for variable in network.variables:
+        if variable.path.endswith("moving_variance"):
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    pcm = np.clip(rng.normal(0, 2000, (CALIBRATION_CLIPS, config.clip_samples)), -32768, 32767).astype(np.int16)
+    labels = [f"class{index}" for index in range(CLASSES)]
+    own, paper = (summary.totals(summary.layer_costs(network, frames)) for frames in (n_frames, PAPER_FRAMES))
+    found = {"frames": n_frames, **own, "macs_101": paper["macs"], "thop_101": paper["thop"]}
+    with tempfile.TemporaryDirectory() as scratch:
+        makers = {
+            "features": lambda folder: tflite.export(network, config, labels, pcm, folder, profile="features"),
+            "pcm": lambda folder: tflite.export(network, config, labels, pcm, folder, profile="pi"),
+            "streaming": lambda folder: tflite.export_streaming(network, config, labels, pcm, folder, state="internal", hop_frames=2),
+        }
+        for kind, make in makers.items():
+            folder = pathlib.Path(scratch, kind)
+            make(folder)
+            made = manifest.read(folder)
+            found[kind] = {"bytes": made.model_bytes, "arena_bytes": made.arena.n_bytes if made.arena else None,
+                           "operators": sum(operator.count for operator in made.operators), "macs": made.macs,
+                           "milliseconds": {f"{time.interpreter} {time.kernels}": round(time.milliseconds, 3)
+                                            for time in made.cost.host_times}}
+            if made.streaming:
+                found[kind]["hop_ms"] = made.streaming.hop_samples * 1000 / made.sample_rate
+    return found
+
+
+def measure_all(path):
+    """Measures every network and writes the file after each."""
+    found = {}
+    for name in NETWORKS:
+        found[name] = measure(name)
+        atomic_file.write_text(path, json.dumps(found, indent=1) + "\n")
+        logging.info("%s: measured.", name)
+
+
+def read_records(folder=RESULTS):
+    """The records of tools/record_result.py, by data set, network, seed and name."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pathlib.Path(folder).glob("*.json"))]
+    order = list(NETWORKS)
+    return sorted(records, key=lambda record: (record["dataset"], order.index(network_name(record)) if network_name(record) in order
+                                               else len(order), record["config"]["train"]["seed"], record["name"]))
+
+
+def network_name(record):
+    """Name of the network of a record, as in NETWORKS."""
+    model = record["config"]["model"]
+    if model["model"] == "bc_resnet":
+        return f"BC-ResNet-{model['tau']:g}"
+    if model["model"] == "sparknet":
+        return f"SparkNet-{model['channels'] or 16}"
+    return {"ds_cnn": "DS-CNN"}.get(model["model"], model["model"])
+
+
+def counts_table(costs):
+    """Parameters and both counts of operations, published accuracy."""
+    lines = ["| network | input | parameters | MACs | thop | MACs, 101 frames | thop, 101 frames | published: version 1 | version 2 |",
+             "|---|---|---|---|---|---|---|---|---|"]
+    for name, cost in costs.items():
+        _, features, published = NETWORKS[name]
+        kind = "MFCC" if features.kind == "mfcc" else "mels"
+        v1, v2 = (f"{value:.1f} %" for value in published) if published else ("-", "-")
+        # The papers that count 101 frames have hops of 10 ms.
+        centred = [f"{cost[key]:,}" if features.hop_ms == 10 else "-" for key in ("macs_101", "thop_101")]
+        lines.append(f"| {name} | {cost['frames']} x {features.n_features} {kind} | {cost['parameters']:,} | {cost['macs']:,} | "
+                     f"{cost['thop']:,} | {' | '.join(centred)} | {v1} | {v2} |")
+    return lines
+
+
+def files_table(costs):
+    """Bytes, working memory and times of the integer files."""
+    lines = ["| network | file, features in | file, PCM in | streaming file | arena, PCM in | arena, streaming | ms per window | "
+             "ms per step | MACs per step | step |", "|---|---|---|---|---|---|---|---|---|---|"]
+    for name, cost in costs.items():
+        features, pcm, streaming = (cost[kind] for kind in ("features", "pcm", "streaming"))
+        lines.append(
+            f"| {name} | {features['bytes']:,} | {pcm['bytes']:,} | {streaming['bytes']:,} | {_cell(pcm['arena_bytes'])} | "
+            f"{_cell(streaming['arena_bytes'])} | {_time(pcm)} | {_time(streaming)} | {streaming['macs']:,} | {streaming['hop_ms']:g} ms |")
+    return lines
+
+
+def _cell(value):
+    return "-" if value is None else f"{value:,}"
+
+
+def _time(kind):
+    """Reference and optimised kernels of tflite-runtime; "-" where it was not there."""
+    found = {}
+    for name, value in kind["milliseconds"].items():
+        interpreter, *_, kernels = name.split()
+        if interpreter == "tflite_runtime":
+            found[kernels] = f"{value:.2f}"
+    return " / ".join(found.get(kernels, "-") for kernels in ("reference", "optimised"))
+
+
+def accuracy_table(records, dataset):
+    """The records of one data set."""
+    lines = ["| network | padding | epochs | seed | float32 | integer, PCM in | integer, streaming | record |",
+             "|---|---|---|---|---|---|---|---|"]
+    for record in records:
+        if record["dataset"] == dataset:
+            config = record["config"]
+            figures = [_accuracy(record["files"].get(kind)) for kind in ("float32", "integer", "streaming")]
+            lines.append(f"| {network_name(record)}{_options(config)} | {config['model']['padding']} | {config['train']['epochs']} | "
+                         f"{config['train']['seed']} | {' | '.join(figures)} | [{record['name']}](results/{record['name']}.json) |")
+    return lines
+
+
+def _options(config):
+    """What a record does differently from the table of costs."""
+    notes = []
+    features = config["features"]
+    rows = f"{features['n_mfcc']} MFCC" if features["kind"] == "mfcc" else f"{features['n_mels']} mels"
+    usual = {"bc_resnet": "40 mels", "sparknet": "32 MFCC", "ds_cnn": "10 MFCC"}.get(config["model"]["model"])
+    if rows != usual:
+        notes.append(rows)
+    if config["model"].get("arcface"):
+        notes.append("ArcFace")
+    if config["train"].get("pre_roll_probability"):
+        notes.append(f"pre-roll {config['train']['pre_roll_probability']:g}")
+    return f" ({', '.join(notes)})" if notes else ""
+
+
+def _accuracy(figures):
+    if figures is None:
+        return "-"
+    low, high = figures["accuracy_interval"]
+    return f"{100 * figures['accuracy']:.2f} ({100 * low:.2f} to {100 * high:.2f})"
+
+
+def page(text, costs, records):
+    """docs/models.md with its tables, the lines between <!-- name --> and <!-- /name -->, made anew from what is recorded."""
+    datasets = list(dict.fromkeys(record["dataset"] for record in records))
+    accuracy = []
+    for dataset in datasets:
+        own = [record for record in records if record["dataset"] == dataset]
+        clips = own[0]["files"]["float32"]["clips"]
+        accuracy += [f"### {dataset}: {own[0]['classes']} classes, {clips} testing clips", "", *accuracy_table(records, dataset), ""]
+    parts = {"counts": counts_table(costs), "files": files_table(costs), "accuracy": accuracy[:-1]}
+    for name, lines in parts.items():
+        before, begin, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        if not begin or not end:
+            raise ConfigError(f"docs/models.md: no place for the table {name}; expected <!-- {name} --> ... <!-- /{name} -->.")
+        text = before + begin + "\n".join(lines) + "\n" + end + after
+    return text
+
+
+def digest(costs, records):
+    """What the picture was drawn from, as a number in its metadata."""
+    return hashlib.sha256(json.dumps([costs, records, model_picture.VERSION], sort_keys=True).encode()).hexdigest()
+
+
+def read_costs(path=COSTS):
+    """docs/model_costs.json."""
+    if not pathlib.Path(path).is_file():
+        raise ConfigError(f"{path}: no costs are recorded. Measure them: python tools/models_table.py --measure")
+    return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+
+
+def main(argv):
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; see --help.")
+    if FLAGS.measure:
+        measure_all(COSTS)
+    costs, records = read_costs(), read_records()
+    atomic_file.write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), costs, records))
+    points = [model_picture.Point.of(record, network_name(record)) for record in records]
+    published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
+    model_picture.draw(points, published, PICTURE, digest(costs, records))
+    print(f"written: {PAGE}, {PICTURE} ({len(records)} records)")
+
+
+if __name__ == "__main__":
+    run(main, define)
