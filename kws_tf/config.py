@@ -143,6 +143,7 @@ class AugmentConfig:
     Shift and noise of a clip are decided by one draw, as in the published recipe: with equal probabilities a clip gets both or neither.
 
     Args:
+        tape_prob, tape_speed: share of clips that are played as a tape at another speed, and low and high of the speed.
         shift_prob, shift_ms: time shift by up to +-shift_ms, zero fill.
         noise_dir: folder of noise recordings; "" for none.
         noise_fraction: share of each recording, from its start, that is used (the rest may be in silence clips or tests).
@@ -163,6 +164,8 @@ class AugmentConfig:
             int(U(0, P)) wide. -1 rows means the preset of the paper for the model's tau (tau <= 1: no masks at all, time masks included).
     """
 
+    tape_prob: float = 0.0
+    tape_speed: tuple[float, ...] = (0.88, 1.14)
     shift_prob: float = 0.8
     shift_ms: float = 100.0
     noise_dir: str = ""
@@ -190,7 +193,7 @@ class AugmentConfig:
 
     def __post_init__(self):
         own = "augment"
-        for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "spec_prob"):
+        for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "tape_prob", "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
         _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
@@ -199,6 +202,8 @@ class AugmentConfig:
         _require_pair(own, "silence_amplitude", self.silence_amplitude, 0)
         _require_pair(own, "noise_snr_db", self.noise_snr_db)
         _require_pair(own, "white_noise_dbfs", self.white_noise_dbfs)
+        _require_pair(own, "tape_speed", self.tape_speed, 0.5)
+        _require(self.tape_speed[1] <= 2, f"{own}: tape_speed must be at most 2; received {self.tape_speed!r}. Set --tape_speed.")
         _require_pair(own, "gain_db", self.gain_db)
         for name in ("frequency_masks", "time_masks", "time_mask_frames"):
             _require_range(own, name, getattr(self, name), 0)

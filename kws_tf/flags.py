@@ -39,6 +39,8 @@ HELP = {
         "log_floor": "Smallest mel value before the logarithm, in units of the spectrum.",
     },
     "augment": {
+        "tape_prob": "Share of training clips that are played as a tape at another speed: pitch, formants and tempo move together.",
+        "tape_speed": "Low,high of the speed of the tape.",
         "shift_prob": "Share of training clips that are shifted in time.",
         "shift_ms": "Largest shift in milliseconds, both ways; zero fill.",
         "noise_dir": "Folder of background noise recordings; empty for no noise.",

@@ -11,9 +11,10 @@ from kws_tf.augment.peak_normalization import PeakNormalization
 from kws_tf.augment.room import Room
 from kws_tf.augment.spec_augment import SpecAugment, frequency_mask_rows
 from kws_tf.augment.synthetic_noise import synthetic_noise
+from kws_tf.augment.tape_speed import TapeSpeed
 from kws_tf.augment.time_shift import TimeShift
 from kws_tf.augment.waveform_augment import WaveformAugment
 from kws_tf.augment.white_noise import WhiteNoise
 
-__all__ = ["BackgroundNoise", "Gain", "Microphone", "NoiseBank", "PeakNormalization", "Room", "SpecAugment", "TimeShift", "WaveformAugment",
-           "WhiteNoise", "frequency_mask_rows", "synthetic_noise"]
+__all__ = ["BackgroundNoise", "Gain", "Microphone", "NoiseBank", "PeakNormalization", "Room", "SpecAugment", "TapeSpeed", "TimeShift",
+           "WaveformAugment", "WhiteNoise", "frequency_mask_rows", "synthetic_noise"]

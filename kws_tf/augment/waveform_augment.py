@@ -12,6 +12,7 @@ from kws_tf.augment.peak_normalization import PeakNormalization
 from kws_tf.augment.random_draw import uniform
 from kws_tf.augment.room import Room
 from kws_tf.augment.synthetic_noise import synthetic_noise
+from kws_tf.augment.tape_speed import TapeSpeed
 from kws_tf.augment.time_shift import TimeShift
 from kws_tf.augment.white_noise import WhiteNoise
 from kws_tf.errors import ConfigError
@@ -21,7 +22,8 @@ LARGEST_SAMPLE = 32767 / 32768
 
 
 class WaveformAugment:
-    """Peak normalisation, time shift, background noise, room, white noise, gain, microphone, in this order, then the limits of 16-bit PCM.
+    """Peak normalisation, tape speed, time shift, background noise, room, white noise, gain, microphone, in this order, then the
+    limits of 16-bit PCM.
 
     One coin per clip decides on shift and background noise together: with equal probabilities a clip gets both or neither, as in the
     published recipe of BC-ResNet. The others have coins of their own. Clip and noise are at two places of the room; white noise is that of
@@ -55,8 +57,10 @@ class WaveformAugment:
         noise_prob = augment.noise_prob if recordings else 0.0
         # A stage may bring later what is off at first.
         noise_is_possible = noise_prob or (recordings and augment.curriculum)
-        self.shift = self.noise = self.room = self.white_noise = self.gain = self.microphone = None
+        self.tape = self.shift = self.noise = self.room = self.white_noise = self.gain = self.microphone = None
         self.peak_normalization = PeakNormalization() if augment.peak_normalize else None
+        if augment.tape_prob:
+            self.tape = TapeSpeed(augment.tape_prob, augment.tape_speed, clip_samples)
         max_samples = round(augment.shift_ms * sample_rate / 1000)
         if augment.shift_prob and max_samples:
             self.shift = TimeShift(augment.shift_prob, max_samples, clip_samples)
@@ -105,7 +109,7 @@ class WaveformAugment:
         return any(self._changes())
 
     def _changes(self):
-        return self.peak_normalization, self.shift, self.noise, self.room, self.white_noise, self.gain, self.microphone
+        return self.peak_normalization, self.tape, self.shift, self.noise, self.room, self.white_noise, self.gain, self.microphone
 
     def draw(self, batch_size, labels, seed_generator):
         """Draws for the clips of one batch.
@@ -116,9 +120,9 @@ class WaveformAugment:
             seed_generator: keras.random.SeedGenerator.
 
         Returns:
-            Dictionary of tensors [batch]: shift_samples int32, noise_start int32, noise_amplitude float32, noise_snr_db float32,
-            room int32, white_noise_start int32, white_noise_dbfs float32, gain_db float32 and those of Microphone; of these, what the
-            configuration asks for.
+            Dictionary of tensors [batch]: tape_speed float32, shift_samples int32, noise_start int32, noise_amplitude float32,
+            noise_snr_db float32, room int32, white_noise_start int32, white_noise_dbfs float32, gain_db float32 and those of Microphone; of
+            these, what the configuration asks for.
         """
         draws = {}
         coin = uniform((batch_size,), seed_generator)
@@ -126,7 +130,7 @@ class WaveformAugment:
             draws.update(self.shift.draw(coin, seed_generator))
         if self.noise:
             draws.update(self.noise.draw(coin, labels, seed_generator))
-        for change in (self.room, self.white_noise, self.gain, self.microphone):
+        for change in (self.room, self.white_noise, self.gain, self.microphone, self.tape):
             if change:
                 draws.update(change.draw(uniform((batch_size,), seed_generator), seed_generator))
         return draws
@@ -141,7 +145,7 @@ class WaveformAugment:
         Returns:
             float32 [batch, clip_samples] in [-1, 1).
         """
-        for change in (self.peak_normalization, self.shift):
+        for change in (self.peak_normalization, self.tape, self.shift):
             if change:
                 pcm = change.apply(pcm, draws)
         noise = self.noise.scaled(pcm, draws) if self.noise else None
