@@ -5,6 +5,22 @@ import numpy as np
 from kws_tf.errors import AudioError
 
 
+def block_offset(speech, sample_rate, cutoff_hz=20.0):
+    """Takes away a constant offset, which some synthetic voices have while they speak: a high-pass of first order.
+
+    y[n] = x[n] - x[n-1] + r y[n-1] with r = 1 - 2 pi cutoff / rate.
+
+    Args:
+        speech: float [samples]. sample_rate: Hz. cutoff_hz: where 3 dB are lost.
+
+    Returns:
+        float [samples].
+    """
+    from scipy.signal import lfilter
+
+    return lfilter([1.0, -1.0], [1.0, 2 * np.pi * cutoff_hz / sample_rate - 1], speech)
+
+
 def trim(speech, sample_rate, floor_db=-50.0, margin_ms=20.0):
     """Cuts the silence before and after an utterance, keeping a margin so that soft ends stay whole.
 

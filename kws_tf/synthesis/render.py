@@ -59,6 +59,7 @@ def utterance(clip, settings, engine):
     spoken = {}
     for text in dict.fromkeys(piece.text for piece in clip.pieces):
         samples, rate = engine.speak(text, clip.voice, clip.seed)
+        samples = mixing.block_offset(samples, rate)
         rate = round(rate * clip.formant_scale / _RATE_STEP) * _RATE_STEP
         spoken[text] = mixing.trim(audio.resample(samples, rate, settings.sample_rate), settings.sample_rate)
     parts = []

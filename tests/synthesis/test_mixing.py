@@ -43,3 +43,14 @@ def test_pcm_has_the_asked_peak():
     np.testing.assert_array_equal(mixing.to_pcm(np.array([0.5, -0.25, 0.1]), 0.0), np.array([32767, -16384, 6553], np.int16))
     assert np.abs(mixing.to_pcm(np.array([9.0, -3.0]), -20.0)).max() == 3277
     assert mixing.to_pcm(np.array([-5.0, 1.0]), 0.0).dtype == np.int16
+
+
+def test_an_offset_is_taken_away_and_speech_stays():
+    rate = 16000
+    time = np.arange(rate) / rate
+    speech = np.sin(2 * np.pi * 200 * time)
+    clean = mixing.block_offset(speech + 0.3, rate)
+    assert abs(clean[rate // 2:].mean()) < 1e-3
+    assert np.std(clean[rate // 2:]) == pytest.approx(np.std(speech), rel=0.01)
+    low = mixing.block_offset(np.sin(2 * np.pi * 20 * time), rate)[rate // 2:]
+    assert 20 * np.log10(np.std(low) * np.sqrt(2)) == pytest.approx(-3.01, abs=0.1)
