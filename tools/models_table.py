@@ -162,12 +162,13 @@ def _time(kind):
 
 def accuracy_table(records, dataset):
     """The records of one data set."""
-    lines = ["| network | padding | epochs | seed | float32 | integer, PCM in | integer, streaming | record |",
-             "|---|---|---|---|---|---|---|---|"]
+    lines = ["| network | padding | epochs | seed | float32 | integer, PCM in | integer, streaming | float, pre-roll | record |",
+             "|---|---|---|---|---|---|---|---|---|"]
     for record in records:
         if record["dataset"] == dataset:
             config = record["config"]
             figures = [_accuracy(record["files"].get(kind)) for kind in ("float32", "integer", "streaming")]
+            figures.append(_accuracy(record.get("pre_roll")))
             lines.append(f"| {network_name(record)}{_options(config)} | {config['model']['padding']} | {config['train']['epochs']} | "
                          f"{config['train']['seed']} | {' | '.join(figures)} | [{record['name']}](results/{record['name']}.json) |")
     return lines

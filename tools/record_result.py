@@ -4,8 +4,9 @@
 
 The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
 features to float32 logits, the integer file from PCM to int8 logits, and the integer file that takes PCM in steps of two hops, reset
-before every clip. Nothing is written into the run folder. A record holds the whole configuration, the command that repeats the
-training, and counts with their 95 % Wilson intervals; it names no folder of the machine it was made on.
+before every clip; and the float network with other clips ahead of every clip, as in a stream (pre-roll). Nothing is written into the
+run folder. A record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
+it names no folder of the machine it was made on.
 """
 
 import dataclasses
@@ -15,6 +16,7 @@ import os
 import pathlib
 import sys
 import tempfile
+import types
 
 from absl import flags, logging
 
@@ -116,13 +118,27 @@ def score_files(trained, config, calibration_clips, workers=None):
     return found
 
 
-def record(name, trained, files):
+def score_with_pre_roll(trained, config):
+    """Figures of the float network when other clips of the split come ahead of every clip: dict of KEPT and frames."""
+    from kws_tf import dataset, features
+    from kws_tf.train import continuous_figures
+    from kws_tf.training.network import TrainingNetwork
+
+    split = dataset.load(config.data, config.features.sample_rate, splits=("testing",), classes=trained.classes).splits["testing"]
+    network = TrainingNetwork(features.build(config.features), trained.backbone)
+    network.compile(jit_compile=False)
+    figures = continuous_figures(types.SimpleNamespace(network=network), split, config)
+    return {**figures["pre_roll"], "frames": figures["pre_roll_frames"]}
+
+
+def record(name, trained, files, pre_roll):
     """The record of one run as JSON values."""
     config = trained.config
     return {"schema": SCHEMA, "name": name, "dataset": pathlib.Path(config.data.data_root).name, "split": "testing",
             "classes": len(trained.classes), "epochs": config.train.epochs, "seed": config.train.seed,
             "parameters": sum(math.prod(weight.shape) for weight in trained.backbone.trainable_weights),
-            "validation": trained.metrics, "command": command(config), "files": files, "config": without_folders(config)}
+            "validation": trained.metrics, "command": command(config), "files": files, "pre_roll": pre_roll,
+            "config": without_folders(config)}
 
 
 def main(argv):
@@ -140,7 +156,8 @@ def main(argv):
         raise TrainingError(f"{config.data.data_root}: no testing split, and validation has picked the weights: there is nothing to "
                             "report. Set --data_root.")
     name = FLAGS.name or pathlib.Path(FLAGS.run_dir).resolve().name
-    values = record(name, trained, score_files(trained, config, FLAGS.calibration_clips, FLAGS.workers or None))
+    files = score_files(trained, config, FLAGS.calibration_clips, FLAGS.workers or None)
+    values = record(name, trained, files, score_with_pre_roll(trained, config))
     output = pathlib.Path(FLAGS.output_dir)
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.json"
@@ -148,7 +165,7 @@ def main(argv):
     for kind, figures in values["files"].items():
         low, high = figures["accuracy_interval"]
         print(f"{name} {kind}: {100 * figures['accuracy']:.2f} % ({100 * low:.2f} to {100 * high:.2f}), {figures['bytes']} bytes")
-    print(f"written: {path}")
+    print(f"written: {path}; then: python tools/models_table.py")
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ def test_another_record_or_cost_changes_page_and_digest():
     text = models_table.page(PAGE, COSTS, [*RECORDS, RECORD])
     assert "### words: 3 classes, 200 testing clips" in text
     figures = "95.00 (91.00 to 97.00)"
-    assert f"| SparkNet-8 | causal | 40 | 2 | {figures} | {figures} | - | [words_one](results/words_one.json) |" in text
+    assert f"| SparkNet-8 | causal | 40 | 2 | {figures} | {figures} | - | - | [words_one](results/words_one.json) |" in text
 
 
 def test_records_hold_figures_that_can_be_and_no_paths():
