@@ -31,7 +31,8 @@ def correct_biases(graph, quantised, clips):
             if prototype_length(graph, node) is None:
                 refine_weights(node, twin, rounded_run.value(twin.inputs[0]))
             exact, rounded = exact_run.before_activation(node), rounded_run.before_activation(twin)
-            if twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE:
+            # what saturates as it should, by an activation or as a hopeless logit, is no error
+            if twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE and twin.output is not quantised.outputs[0]:
                 rounded = to_grid(rounded, twin.output)
             error = (exact - rounded).numpy().astype(np.float64)
             bias = twin.inputs[2]

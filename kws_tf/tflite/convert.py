@@ -7,8 +7,9 @@ from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.bias_correction import correct_biases
 from kws_tf.tflite.freeze import INPUT_NAME, OUTPUT_NAME, convert_float32
 from kws_tf.tflite.integer_form import integer_form
+from kws_tf.tflite.paddings import fold_paddings
 from kws_tf.tflite.quantise import prototype_length, quantise
-from kws_tf.tflite.ranges import choose_range, observe, with_zero
+from kws_tf.tflite.ranges import choose_range, logit_range, observe, with_zero
 from kws_tf.tflite.simplify import simplify
 
 DTYPES = ("float32", "int8")
@@ -49,6 +50,7 @@ def convert_classifier(model, calibration, dtype="int8", *, input_shape=None, in
     simplify(graph)
     if dtype == "int8":
         graph = quantise_calibrated(graph, calibration, input_range)
+    fold_paddings(graph)
     name_tensors(graph, model.name)
     return flatbuffer.write(graph)
 
@@ -66,13 +68,11 @@ def quantise_calibrated(graph, calibration, input_range=None):
     integer_form(graph, calibration)
     histograms = observe(graph, calibration)
     ranges = {key: choose_range(histogram) for key, histogram in histograms.items()}
-    # Clipped logits would make confident classes equal, and a clipped input would lose quiet or loud clips: these span all that
-    # was seen, the output a quarter more above, where the winning class is.
+    # A clipped input would lose quiet or loud clips.
     source, target = id(graph.inputs[0]), id(graph.outputs[0])
     low, high = with_zero(histograms[source])
     ranges[source] = (low, high) if input_range is None else (min(low, input_range[0]), max(high, input_range[1]))
-    low, high = with_zero(histograms[target])
-    ranges[target] = low, 1.25 * high
+    ranges[target] = logit_range(graph, calibration)
     length = prototype_length(graph, graph.producer(graph.outputs[0]))
     if length is not None:
         ranges[target] = -length, length

@@ -11,6 +11,8 @@ STEPS = 255
 SHRINK_STEPS = 32
 SMALLEST_SHARE = 0.2
 CHUNK_ELEMENTS = 1 << 24
+HEADROOM = 1.15
+LARGEST_MARGIN = 16.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,29 @@ def observe(graph, clips):
             found = Histogram.of(values, *extremes[id(tensor)])
             histograms[id(tensor)] = histograms[id(tensor)] + found if id(tensor) in histograms else found
     return histograms
+
+
+def logit_range(graph, clips):
+    """The range for the output of a classifier: fine where classes are told apart.
+
+    Above it reaches HEADROOM times as far as the largest logit, for a winning class must not saturate. Below it ends LARGEST_MARGIN
+    under the least winner: a class that far behind has no chance and no share in a softmax, exp(-16).
+
+    Args:
+        graph: flatbuffer.Graph of float32 tensors. clips: float32 [clips, ...], calibration clips.
+
+    Returns:
+        low, high with low <= 0 < high.
+    """
+    lowest, least, largest = 0.0, np.inf, 0.0
+    for part in parts(graph, clips):
+        run = Execution(graph, part)
+        *_, values = (run.advance(node) for node in graph.nodes)
+        logits = values.numpy()
+        lowest, largest = min(lowest, float(logits.min())), max(largest, float(logits.max()))
+        least = min(least, float(logits.max(-1).min()))
+    low, high = min(max(lowest, least - LARGEST_MARGIN), 0.0), HEADROOM * largest
+    return (low, high) if high > low else (0.0, 1.0)
 
 
 def parts(graph, clips):

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
+from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite import ranges
-from kws_tf.tflite.ranges import Histogram, choose_range, observe, with_zero
+from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.ranges import HEADROOM, LARGEST_MARGIN, Histogram, choose_range, logit_range, observe, with_zero
 
 
 def quantisation_error(values, low, high):
@@ -65,3 +67,19 @@ def test_observe_in_parts_equals_observe_at_once(float_graph, small_network, mon
         assert abs(histogram.counts - parted[key].counts).sum() <= 0.01 * histogram.counts.sum()
     source = whole[id(float_graph.inputs[0])]
     assert (source.low, source.high) == (small_network.features[:10].min(), small_network.features[:10].max())
+
+
+def logits_graph():
+    """Logits that are the features themselves."""
+    x, y = Tensor("x", (1, 3), "float32"), Tensor("y", (1, 3), "float32")
+    return Graph([Node("ADD", [x, constant("c", np.zeros(3, np.float32))], [y], schema.AddOptionsT())], [x], [y])
+
+
+@pytest.mark.parametrize("logits, low, high", [
+    ([[20.0, 5.0, -30.0], [10.0, 0.0, -40.0]], 10.0 - LARGEST_MARGIN, 20.0 * HEADROOM),   # 50 behind the winner: saturates
+    ([[2.0, -3.0, 0.0], [1.0, 0.0, -1.0]], -3.0, 2.0 * HEADROOM),                          # nothing to gain
+    ([[40.0, 35.0, 30.0], [30.0, 28.0, 29.0]], 0.0, 40.0 * HEADROOM),                      # zero stays inside
+    ([[-5.0, -9.0, -7.0], [-1.0, -2.0, -3.0]], -9.0, 0.0)])
+def test_logits_are_finest_where_classes_are_told_apart(logits, low, high):
+    found = logit_range(logits_graph(), np.float32(logits))
+    assert found == (pytest.approx(low), pytest.approx(high))

@@ -1,0 +1,46 @@
+"""Lets convolutions pad by themselves."""
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.tflite.executor import same_padding
+
+CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+
+
+def fold_paddings(graph):
+    """Removes a PAD of zeros ahead of a convolution whose own padding, SAME, gives the same zeros, in place.
+
+    For float32 and int8 graphs alike: a convolution pads with the zero point, and so does PAD. A stride along an axis that is not
+    padded and leaves one output may be any number; it becomes the size of that axis where SAME would pad otherwise.
+
+    Args:
+        graph: flatbuffer.Graph of one recording. A streaming graph needs its paddings over time as nodes.
+    """
+    for node in list(graph.nodes):
+        reader = graph.only_consumer(node.output) if node.operator == "PAD" else None
+        if reader is None or reader.operator not in CONVOLUTIONS or reader.inputs[0] is not node.output:
+            continue
+        strides = _strides_of_same(node, reader)
+        if strides is not None:
+            reader.options.strideH, reader.options.strideW = strides
+            reader.options.padding = schema.Padding.SAME
+            reader.inputs[0] = node.inputs[0]
+            graph.nodes = [entry for entry in graph.nodes if entry is not node]
+
+
+def _strides_of_same(pad, convolution):
+    """(strideH, strideW) with which SAME stands for a PAD node; None if there are none."""
+    options, widths = convolution.options, np.asarray(pad.inputs[1].data)
+    if options.padding != schema.Padding.VALID or widths[[0, 3]].any():
+        return None
+    found = []
+    for axis, stride, dilation in ((1, options.strideH, options.dilationHFactor), (2, options.strideW, options.dilationWFactor)):
+        size, taps = pad.inputs[0].shape[axis], convolution.inputs[1].shape[axis]
+        wanted, outputs = tuple(widths[axis].tolist()), convolution.output.shape[axis]
+        candidates = [stride, size] if outputs == 1 else [stride]
+        fitting = [each for each in candidates if -(-size // each) == outputs and same_padding(size, taps, each, dilation) == wanted]
+        if not fitting:
+            return None
+        found.append(fitting[0])
+    return tuple(found)
