@@ -2,11 +2,14 @@
 
     python -m kws_tf.parity export/pi --clips DIR
     python -m kws_tf.parity export/pi --clips DIR --n_clips 500 --json
+    python -m kws_tf.parity export/tflm_stream --clips DIR
 
 What is promised, and makes the exit status 1 where it is broken:
     front end    equal to the numpy twin in every interpreter, with every choice of kernels
     logits       equal in TFLite Micro and the reference kernels of tflite-runtime and LiteRT; the best class the same everywhere;
                  optimised kernels within --optimised_steps
+A streaming file plays every recording hop by hop and compares the logits of every frame; the best class of a frame is promised where
+the integers are equal.
 
 Optimised int8 kernels round their rescaling otherwise than the reference (LiteRT's ADD and SUB by one step, for example), and a deep
 network passes such steps on: BC-ResNet-1, about 170 operators, was seen to end up 3 steps away, and never with another best class.
@@ -37,8 +40,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_boolean("json", False, "Print one JSON object instead of a table.", **place)
 
 
-def load_clips(folder, manifest, n_clips, seed):
-    """Recordings of a folder, cut as the model's evaluation cuts them: int16 [clips, clip_samples].
+def load_recordings(folder, manifest, n_clips, seed):
+    """Recordings of a folder: list of int16 [samples]; cut to the clip of the model as its evaluation cuts them, or whole for a stream.
 
     Raises:
         AudioError: there are none, or one cannot be read.
@@ -51,7 +54,8 @@ def load_clips(folder, manifest, n_clips, seed):
     if not paths:
         raise AudioError(f"--clips={folder}: no recordings in this folder.")
     order = np.random.default_rng(seed).permutation(len(paths))[:n_clips or None]
-    return np.stack([fit_clip(audio.read_pcm(paths[i], manifest.sample_rate), manifest.clip_samples, manifest.crop)[0] for i in order])
+    recordings = [audio.read_pcm(paths[i], manifest.sample_rate) for i in order]
+    return recordings if manifest.kind == "streaming" else [fit_clip(pcm, manifest.clip_samples, manifest.crop)[0] for pcm in recordings]
 
 
 def print_report(path, found):
@@ -81,13 +85,16 @@ def main(argv):
     from kws_tf.runtime import model_file
 
     manifest, content = model_file.read(argv[1])
-    pcm = load_clips(FLAGS.clips, manifest, FLAGS.n_clips, FLAGS.seed)
-    from kws_tf.tflite import parity
+    recordings = load_recordings(FLAGS.clips, manifest, FLAGS.n_clips, FLAGS.seed)
+    from kws_tf.tflite import parity, stream_parity
 
-    found = parity.compare(manifest, content, pcm, optimised_steps=FLAGS.optimised_steps)
+    if manifest.kind == "streaming":
+        found = stream_parity.compare_stream(argv[1], manifest, content, recordings, optimised_steps=FLAGS.optimised_steps)
+    else:
+        found = parity.compare(manifest, content, np.stack(recordings), optimised_steps=FLAGS.optimised_steps)
     if FLAGS.json:
-        rows = [{**dataclasses.asdict(row), "allowed": row.allowed if np.isfinite(row.allowed) else None, "kept": row.kept}
-                for row in found.differences]
+        rows = [{**dataclasses.asdict(row), **{name: getattr(row, name) if np.isfinite(getattr(row, name)) else None
+                                               for name in ("allowed", "allowed_changes")}, "kept": row.kept} for row in found.differences]
         print(json.dumps({"file": argv[1], "model_id": manifest.model_id, "clips": found.clips, "kept": found.kept, "differences": rows,
                           "absent": found.absent}, indent=2))
     else:

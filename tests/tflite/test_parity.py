@@ -69,5 +69,5 @@ def test_absent_interpreters_are_named(pi, tone_clips, monkeypatch):
 def test_a_streaming_file_is_refused(pi, tone_clips):
     manifest = dataclasses.replace(pi[0])
     object.__setattr__(manifest, "kind", "streaming")
-    with pytest.raises(ConversionError, match="parity compares clip models"):
+    with pytest.raises(ConversionError, match="stream_parity.compare_stream compares those"):
         parity.compare(manifest, pi[1], np.zeros((1, 8000), np.int16), optimised_steps=4)

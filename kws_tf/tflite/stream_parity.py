@@ -1,0 +1,72 @@
+"""Runs one streaming file over recordings in every interpreter that is there and says how far their scores are apart."""
+
+import numpy as np
+
+from kws_tf.errors import ConfigError
+from kws_tf.runtime.stream import Stream
+from kws_tf.tflite import micro
+from kws_tf.tflite.parity import LOGITS, MICRO, Difference, Parity, find_runners
+
+EXTERNAL_NOTE = "its Python interpreter cannot carry external states; a file with internal state is compared"
+
+
+def compare_stream(path, manifest, content, recordings, *, optimised_steps):
+    """Plays recordings hop by hop everywhere, each from a fresh state, and compares every frame that comes out.
+
+    The reference is TFLite Micro for a file with internal state, else the reference kernels of the first interpreter. Best classes of
+    single frames are counted and only promised where the integers are equal: in the middle of a word two classes can tie.
+
+    Args:
+        path: of the exported file. manifest: its Manifest. content: its bytes, checked against it.
+        recordings: list of int16 [samples].
+        optimised_steps: steps by which the logits of optimised integer kernels may differ.
+
+    Returns:
+        Parity; its differences are of the logits alone.
+
+    Raises:
+        ConfigError: fewer than two ways to run the file.
+    """
+    runners, absent = find_runners()
+    if manifest.streaming.state != "internal" or manifest.input_kind != "pcm":
+        runners = [runner for runner in runners if runner.interpreter]
+        absent = {MICRO: EXTERNAL_NOTE, **absent}
+    if len(runners) < 2:
+        raise ConfigError(f"parity needs two interpreters; absent are {'; '.join(f'{name}: {why}' for name, why in absent.items())}.")
+    results = [_play(runner, path, manifest, content, recordings) for runner in runners]
+    last = max(i for i, runner in enumerate(runners) if runner.kernels == "reference")
+    expected, rows = results[last], []
+    for i, (runner, values) in enumerate(zip(runners, results, strict=True)):
+        if i == last:
+            continue
+        integers, exact = bool(manifest.outputs[0].scale), runner.kernels == "reference"
+        steps = np.abs(values.astype(np.float64) - expected).max()
+        changes = int(np.sum(values.argmax(-1) != expected.argmax(-1)))
+        allowed = (0 if exact else optimised_steps) if integers else np.inf
+        rows.append(Difference(LOGITS, runner.title, runner.kernels, runners[last].title, float(steps), changes, float(allowed),
+                               allowed_changes=0 if exact and integers else np.inf))
+    return Parity(len(recordings), tuple(rows), absent)
+
+
+def _play(runner, path, manifest, content, recordings):
+    """Raw logits of every frame of every recording: [frames, classes]."""
+    if runner.interpreter is None:
+        return np.concatenate([_play_in_micro(manifest, content, pcm) for pcm in recordings])
+    stream = Stream(path, interpreter=runner.interpreter, kernels=runner.kernels)
+    frames = []
+    for pcm in recordings:
+        stream.reset()
+        frames += [frame.logits for frame in stream.process(pcm)]
+    return np.stack(frames)
+
+
+def _play_in_micro(manifest, content, pcm):
+    """One recording in TFLite Micro: a new interpreter starts with a fresh state, and every whole hop is an inference."""
+    section, opened = manifest.streaming, micro.MicroInterpreter(content)
+    valid = {section.valid: np.ones((1, section.hop_frames, 1, 1), np.int8)} if section.valid else {}
+    rows = []
+    for start in range(0, len(pcm) - section.hop_samples + 1, section.hop_samples):
+        hop = pcm[start:start + section.hop_samples]
+        logits = opened(*(valid[spec.name] if spec.name in valid else hop.reshape(spec.shape) for spec in manifest.inputs))
+        rows.append(np.asarray(logits).reshape(section.hop_scores, -1))
+    return np.concatenate(rows)
