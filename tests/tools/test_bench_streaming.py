@@ -1,0 +1,44 @@
+import pathlib
+import re
+
+import pytest
+from absl import app
+
+from tools import bench_streaming
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs" / "streaming.md"
+
+
+def table(name):
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", DOCS.read_text(encoding="utf-8"), re.DOTALL).group(1)
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in found.splitlines()]
+
+
+@pytest.mark.parametrize("name, rows", [("work", len(bench_streaming.NETWORKS)), ("cost", len(bench_streaming.NETWORKS)), ("states", 4),
+                                        ("hops", 3)])
+def test_every_table_of_the_docs_is_filled(name, rows):
+    head, _, *body = table(name)
+    assert len(body) == rows and all(len(row) == len(head) and all(row) for row in body)
+
+
+def test_nodes_of_the_docs_add_up():
+    _, _, *body, total = table("nodes")
+    for column in (1, 2, 3):
+        assert sum(int(row[column]) for row in body) == int(total[column])
+    cost = next(row for row in table("cost") if row[0] == bench_streaming.DETAILED)
+    assert cost[2].split(",")[0] == total[1]
+
+
+@pytest.mark.slow
+def test_the_work_of_the_docs_is_up_to_date():
+    """One network of the table; the others take the same way."""
+    name = "SparkNet-8"
+    row = bench_streaming.work_table({name: bench_streaming.prepared(name)})[2]
+    assert [cell.strip() for cell in row.strip("|").split("|")] in table("work"), "run tools/bench_streaming.py --docs=docs/streaming.md"
+
+
+def test_tables_are_replaced_and_the_rest_is_kept():
+    text = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
+    assert bench_streaming.replace_tables(text, {"a": ["1", "2"]}) == "before\n<!-- a -->\n1\n2\n<!-- /a -->\nafter\n"
+    with pytest.raises(app.UsageError, match="no place for the table b"):
+        bench_streaming.replace_tables(text, {"b": []})

@@ -1,0 +1,209 @@
+"""What a step of a streaming file costs, against running a one-second window again at every hop: the tables of docs/streaming.md.
+
+    python tools/bench_streaming.py --docs=docs/streaming.md
+
+Weights are random and calibration is noise: neither changes what an inference costs. Times are processor time of one thread with reference
+kernels, the median of --runs inferences. Without --docs the tables are printed only.
+"""
+
+import collections
+import dataclasses
+import pathlib
+import re
+import statistics
+import time
+
+import numpy as np
+from absl import app, flags
+
+from kws_tf import atomic_file, models
+from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig
+from kws_tf.runtime.interpreter import available, open_interpreter
+from kws_tf.tflite import flatbuffer, micro, operators
+from kws_tf.tflite.calibration import calibration_features
+from kws_tf.tflite.convert import convert_classifier
+from kws_tf.tflite.joint_lines import join_lines
+from kws_tf.tflite.merge import merge
+from kws_tf.tflite.step_graph import StepGraph, step_graph
+from kws_tf.tflite.streaming import prepare, streaming_graph
+from kws_tf.tflite.streaming_export import state_bytes
+from kws_tf.tflite.variables import keep_states_inside
+
+DOCS = flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.")
+RUNS = flags.DEFINE_integer("runs", 200, "Inferences that are timed.", lower_bound=1)
+
+RATE, CLASSES = 16000, 3
+NETWORKS = {
+    "BC-ResNet-0.625": (ModelConfig(tau=0.625), FeatureConfig()), "BC-ResNet-1": (ModelConfig(tau=1.0), FeatureConfig()),
+    "BC-ResNet-2": (ModelConfig(tau=2.0), FeatureConfig()),
+    **{f"SparkNet-{width}": (ModelConfig(model="sparknet", channels=width), FEATURE_PRESETS["sparknet"]) for width in (8, 16, 32)},
+    "DS-CNN": (ModelConfig(model="ds_cnn"), FEATURE_PRESETS["mlperf_tiny"]),
+}
+DETAILED = "BC-ResNet-1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A network of the table: its quantised form, that of a clip with its front end, and the features."""
+
+    streaming: object
+    window: flatbuffer.Graph
+    classifier: flatbuffer.Graph
+    features: FeatureConfig
+
+
+def prepared(name):
+    model_config, features = NETWORKS[name]
+    rng = np.random.default_rng(1)
+    n_frames = features.n_frames(RATE)
+    network = models.build(model_config, features, CLASSES, n_frames, seed=1)
+    for variable in network.variables:
+        if variable.path.endswith("moving_variance"):
+            variable.assign(rng.uniform(0.5, 1.5, variable.shape))
+    noise = np.clip(rng.normal(0, 2000, (8, 2 * RATE)) * rng.uniform(0.01, 1, (8, 1)), -32768, 32767).astype(np.int16)
+    calibration = calibration_features(features, noise, "pcm")
+    classifier = flatbuffer.read(convert_classifier(network, calibration[:, :n_frames]))
+    return Prepared(prepare(network, n_frames, calibration), merge(features, RATE, classifier), classifier, features)
+
+
+def macs(nodes):
+    return sum(map(operators.macs, nodes))
+
+
+def milliseconds(invoke):
+    """Median processor time of an inference."""
+    times = []
+    for _ in range(RUNS.value + 5):
+        start = time.process_time_ns()
+        invoke()
+        times.append(time.process_time_ns() - start)
+    return statistics.median(times[5:]) / 1e6
+
+
+def host_time(graph, interpreter):
+    _, opened = open_interpreter(flatbuffer.write(graph), interpreter=interpreter, kernels="reference")
+    return milliseconds(opened.invoke)
+
+
+def micro_figures(graph):
+    """(arena bytes, milliseconds per inference) in TFLite Micro; None where it cannot be had."""
+    if micro.unavailable():
+        return None, None
+    opened = micro.MicroInterpreter(flatbuffer.write(graph))
+    inputs = [np.zeros(tensor.shape, tensor.dtype) for tensor in graph.inputs]
+    return opened.used_bytes(), milliseconds(lambda: opened(*inputs))
+
+
+def cell(value, form="{:,}"):
+    return "-" if value is None else form.format(value)
+
+
+def work_table(networks):
+    lines = ["| network | state [bytes] | of it front end | MACs per 10 ms: network | front end | window again, per 10 ms hop | saving |",
+             "|---|---|---|---|---|---|---|"]
+    for name, network in networks.items():
+        hop = network.streaming.stride_frames
+        step, section = streaming_graph(network.streaming, network.features, hop, "external", "pcm")
+        alone, own = streaming_graph(network.streaming, network.features, hop, "external")
+        per_10_ms = 10 / (hop * network.features.hop_ms)
+        classifier, window = macs(alone.nodes) * per_10_ms, macs(network.classifier.nodes)
+        lines.append(f"| {name} | {state_bytes(section):,} | {state_bytes(section) - state_bytes(own):,} | {classifier:,.0f} | "
+                     f"{(macs(step.nodes) - macs(alone.nodes)) * per_10_ms:,.0f} | {window:,} | {window / classifier:.0f}x |")
+    return lines
+
+
+def cost_table(networks):
+    hosts = [name for name in ("tflite_runtime", "ai_edge_litert") if name in available()]
+    lines = ["| network | step | nodes: network, front end | file, internal state | arena, internal state | "
+             + " | ".join(f"{host}" for host in hosts) + " | TFLite Micro | window again: "
+             + " | ".join(hosts) + " | TFLite Micro |", "|" + "---|" * (7 + 2 * len(hosts))]
+    for name, network in networks.items():
+        hop = network.streaming.stride_frames
+        alone, _ = streaming_graph(network.streaming, network.features, hop, "external")
+        external, _ = streaming_graph(network.streaming, network.features, hop, "external", "pcm")
+        internal, _ = streaming_graph(network.streaming, network.features, hop, "internal", "pcm")
+        arena, step_time = micro_figures(internal)
+        window_arena_and_time = micro_figures(network.window)
+        times = [cell(host_time(internal, host), "{:.3f} ms") for host in hosts] + [cell(step_time, "{:.3f} ms")]
+        again = [cell(host_time(network.window, host), "{:.1f} ms") for host in hosts] + [cell(window_arena_and_time[1], "{:.1f} ms")]
+        lines.append(f"| {name} | {hop * network.features.hop_ms:.0f} ms | {len(alone.nodes)}, {len(external.nodes) - len(alone.nodes)} | "
+                     f"{len(flatbuffer.write(internal)):,} | {cell(arena)} | " + " | ".join(times + again) + " |")
+    return lines
+
+
+def inside(step):
+    """A StepGraph with its states as variables."""
+    graph = flatbuffer.Graph(step.graph.nodes, list(step.graph.inputs), list(step.graph.outputs))
+    return keep_states_inside(graph, step.states)
+
+
+def state_table(network):
+    """What a state costs: one for every layer, or one for all lines."""
+    lines = ["| states of the network | kind | nodes | of them for states | file | arena | TFLite Micro per step |",
+             "|---|---|---|---|---|---|---|"]
+    apart = step_graph(network.streaming.graph, 1, network.streaming.input_delay)
+    for name, step in (("one for every layer", apart), ("one for all lines", join_lines(apart))):
+        own = {"CONCATENATION", "STRIDED_SLICE", "SPLIT_V", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
+        for kind, graph in (("external", with_states_outside(step)), ("internal", inside(step))):
+            counts = collections.Counter(node.operator for node in graph.nodes)
+            before = collections.Counter(node.operator for node in network.streaming.graph.nodes)
+            handling = sum(counts[operator] - before[operator] for operator in own)
+            arena, step_time = micro_figures(graph)
+            lines.append(f"| {len(step.states)}: {name} | {kind} | {len(graph.nodes)} | {handling} | {len(flatbuffer.write(graph)):,} | "
+                         f"{cell(arena)} | {cell(step_time, '{:.3f} ms')} |")
+    return lines
+
+
+def hop_table(network):
+    """What more frames per step save: the fixed cost of every node."""
+    lines = ["| frames per step | nodes | file | arena | TFLite Micro per step | per 10 ms |", "|---|---|---|---|---|---|"]
+    for hop in (1, 2, 3):
+        graph, _ = streaming_graph(network.streaming, network.features, hop, "internal", "pcm")
+        arena, step_time = micro_figures(graph)
+        lines.append(f"| {hop} | {len(graph.nodes)} | {len(flatbuffer.write(graph)):,} | {cell(arena)} | {cell(step_time, '{:.3f} ms')} | "
+                     f"{cell(step_time and step_time / hop, '{:.3f} ms')} |")
+    return lines
+
+
+def with_states_outside(step: StepGraph):
+    return flatbuffer.Graph(step.graph.nodes, [*step.graph.inputs, *(state.before for state in step.states)],
+                            [*step.graph.outputs, *(state.after for state in step.states)])
+
+
+def node_table(network):
+    """Nodes of the step by type."""
+    columns = {}
+    for kind in ("external", "internal"):
+        graph, _ = streaming_graph(network.streaming, network.features, 1, kind)
+        columns[kind] = collections.Counter(node.operator for node in graph.nodes)
+    columns["external, PCM in"] = collections.Counter(
+        node.operator for node in streaming_graph(network.streaming, network.features, 1, "external", "pcm")[0].nodes)
+    names = sorted(set().union(*columns.values()), key=lambda name: (-columns["external"][name], name))
+    lines = ["| operator | " + " | ".join(columns) + " |", "|" + "---|" * (1 + len(columns))]
+    lines += [f"| {name} | " + " | ".join(str(counts[name]) for counts in columns.values()) + " |" for name in names]
+    return [*lines, "| all | " + " | ".join(str(sum(counts.values())) for counts in columns.values()) + " |"]
+
+
+def replace_tables(text, tables):
+    """Markdown with the lines between <!-- name --> and <!-- /name --> replaced."""
+    for name, lines in tables.items():
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if not pattern.search(text):
+            raise app.UsageError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
+        text = pattern.sub(lambda match, lines=lines: match.group(1) + "\n".join(lines) + "\n" + match.group(2), text)
+    return text
+
+
+def main(_):
+    networks = {name: prepared(name) for name in NETWORKS}
+    tables = {"work": work_table(networks), "cost": cost_table(networks), "states": state_table(networks[DETAILED]),
+              "hops": hop_table(networks[DETAILED]), "nodes": node_table(networks[DETAILED])}
+    for name, lines in tables.items():
+        print(f"{name}\n" + "\n".join(lines) + "\n")
+    if DOCS.value:
+        path = pathlib.Path(DOCS.value)
+        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables))
+
+
+if __name__ == "__main__":
+    app.run(main)
