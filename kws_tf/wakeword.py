@@ -31,6 +31,8 @@ from kws_tf.flags import run
 FLAGS = flags.FLAGS
 RECIPE = pathlib.Path(__file__).resolve().parents[1] / "flags" / "wakeword.cfg"
 STATE_FILE = "wakeword.json"
+# 20 ms per inference: half the work of 10 ms, and no later to the ear.
+HOP_FRAMES = 2
 
 
 def define(flag_values=FLAGS):
@@ -133,13 +135,14 @@ def prepare(chain):
             shutil.rmtree(output / "rooms")  # an interrupted run left it
         chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
     return ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
-            *shlex.split(FLAGS.train_flags))
+            "--noexport", *shlex.split(FLAGS.train_flags))
 
 
 def train(chain, name, run_dir, recipe):
     """Training and the streaming file; an interrupted run is continued."""
     chain.step(f"train{name}", "kws_tf.train", *recipe, run_dir=run_dir)
-    chain.step(f"convert{name}", "kws_tf.convert", "--run_dir", run_dir, "--profile", "pi", "--streaming", "internal")
+    chain.step(f"convert{name}", "kws_tf.convert", "--run_dir", run_dir, "--profile", "pi", "--streaming", "internal",
+               "--hop_frames", HOP_FRAMES)
     return run_dir / "export" / "pi_stream"
 
 
