@@ -133,9 +133,11 @@ def figures(point, sweep, target_per_hour, note):
     false = detection.false_accept_figures(point["false_accepts"], sweep.hours)
     supported = false["upper_bound_per_hour"] <= target_per_hour
     if not supported:
-        promise = (f"best effort: {sweep.hours:.2f} hours with {point['false_accepts']} false accepts show fewer than "
-                   f"{number(false['upper_bound_per_hour'])} per hour, not {number(target_per_hour)}; that needs "
-                   f"{number(hours_to_show(target_per_hour))} hours without one")
+        events = point["false_accepts"]
+        needed = number(hours_to_show(target_per_hour, events))
+        promise = (f"best effort: {sweep.hours:.2f} hours with {events} false accepts show fewer than "
+                   f"{number(false['upper_bound_per_hour'])} per hour, not {number(target_per_hour)}; that needs {needed} hours "
+                   f"{'with no more' if events else 'without one'}")
         note = f"{note}; {promise}" if note else promise
     return {"target_per_hour": target_per_hour, **false, **detection.miss_figures(point["hits"], sweep.n_words), "supported": supported,
             "note": note}

@@ -44,7 +44,7 @@ def test_what_the_hours_support():
     assert balanced.measured["supported"] and balanced.settings == sensitive.settings
     assert not strict.measured["supported"]
     assert strict.measured["note"].endswith("best effort: 20.00 hours with 1 false accepts show fewer than 0.237 per hour, not 0.125; "
-                                            "that needs 24 hours without one")
+                                            "that needs 38 hours with no more")
 
 
 def test_six_hours_are_needed_for_half_an_accept():

@@ -42,6 +42,15 @@ def test_a_run_that_cannot_start_leaves_no_folder_and_harms_no_other(tmp_path, c
     assert old.best_weights_file.read_bytes() == b"weights of a long run"
 
 
+def test_a_recall_area_without_negatives_is_refused(tmp_path):
+    data = clips()
+    data.classes = ("maybe", "no", "yes")
+    data.splits["validation"].lengths = np.full(6, 4800)
+    with pytest.raises(ConfigError, match="--monitor=recall_area needs validation clips of keywords and of classes without keywords"):
+        session.train(changed("train", monitor="recall_area"), RunFolder(tmp_path / "new"), data)
+    assert not (tmp_path / "new").exists()
+
+
 def test_resume_with_other_classes_is_refused(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.start(CONFIG, ("down", "up"))
