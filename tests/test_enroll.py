@@ -63,7 +63,7 @@ def test_a_new_class_is_recognised_and_the_others_stay(run, arcface, tmp_path, p
     assert manifest["outputs"][0]["shape"] == [1, 4] and manifest["parameters"] == old.manifest.parameters + 32
     assert manifest["macs"] == old.manifest.macs + 32 and manifest["metrics"] == {}
     assert f"class top from 8 clips: cosine with the prototype {note['agreement']:.2f} on average" in output
-    assert not said
+    assert sum("disagrees" in line for line in said) <= 2, said
 
 
 def test_a_class_is_replaced_only_when_asked(run, arcface, tmp_path):
