@@ -80,7 +80,7 @@ def _table(headers, rows):
     right = [" class=n" if header.startswith("#") else "" for header in headers]
     head = "".join(f"<th{kind}>{header.lstrip('#')}</th>" for header, kind in zip(headers, right, strict=True))
     body = "".join("<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, right, strict=True)) + "</tr>\n" for row in rows)
-    return f"<table><tr>{head}</tr>\n{body}</table>"
+    return f"<table>{f'<tr>{head}</tr>' if any(headers) else ''}\n{body}</table>"
 
 
 def _picture(png, alt):
@@ -225,7 +225,8 @@ def _model_card(manifest):
                           f"samples at {features.sample_rate} Hz"),
             ("trained on", run.get("data", {}).get("data_root") or "not recorded"),
             ("licence of the data", manifest.data_licence or "not stated"), ("made with", f"kws_tf {manifest.kws_tf_version}"),
-            *((f"figure: {name}", value) for name, value in manifest.metrics.items() if isinstance(value, (int, float, str)))]
+            *((name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
+              for name, value in manifest.metrics.items() if isinstance(value, (int, float, str)))]
     return "<h2>Model card</h2>" + _table(("", ""), [(_text(name), _text(value)) for name, value in rows])
 
 
@@ -239,7 +240,7 @@ def _costs(manifest):
                  for part in manifest.cost.parts]
         rows += [(f"one inference with {time.interpreter}, {time.kernels} kernels", f"{time.milliseconds:.3f} ms on {manifest.cost.host}")
                  for time in manifest.cost.host_times]
-    return "<h2>Cost</h2>" + _table(("", "#"), [(_text(name), _text(value)) for name, value in rows])
+    return "<h2>Cost</h2>" + _table(("", ""), [(_text(name), _text(value)) for name, value in rows])
 
 
 def _limits(clips, stream):

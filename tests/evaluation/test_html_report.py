@@ -75,10 +75,12 @@ def test_a_page_that_needs_nothing_else(spoken_model, stream, clips):
 def test_presets_costs_and_a_lost_recording(tmp_path, clips):
     preset = DetectorPreset("strict", DetectorSettings(230, 100, 7), {"per_hour": 0.4, "upper_bound_per_hour": 2.1, "miss_rate": 0.125,
                                                                      "note": "best effort"})
-    folder = write_model(tmp_path / "m", detector=DetectorPresets(("jarvis",), "strict", (preset,)))
+    folder = write_model(tmp_path / "m", detector=DetectorPresets(("jarvis",), "strict", (preset,)),
+                         metrics={"validation_accuracy": 0.98765432, "epoch": 12, "by_class": [1]})
     clips["worst"][0]["file"] = "gone.wav"
     text = Checker(html_report.build(folder, clips=clips)).text
-    for part in ("strict (default)", "0.90", "2.1", "12.5 %", "best effort", "1,000", "gone.wav: cannot be opened", "not stated",
+    for part in ("strict (default)", "0.90", "2.1", "12.5 %", "best effort", "1,000", "gone.wav: cannot be opened", "not stated", "validation accuracy0.9877",
+                 "epoch12",
                  "Nothing about false accepts per hour"):
         assert part in text, part
 
