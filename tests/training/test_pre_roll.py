@@ -124,7 +124,7 @@ def test_augmentation_is_that_of_the_length_and_masks_stay_within_the_clip():
             maps.append(np.array(inputs))
             return inputs[:, :, 0]
 
-        def classifier(self, mean):
+        def classifier(self, mean, training=False):
             return mean
 
     seen, maps = [], []
