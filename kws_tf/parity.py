@@ -12,7 +12,8 @@ A streaming file plays every recording hop by hop and compares the logits of eve
 the integers are equal.
 
 Optimised int8 kernels round their rescaling otherwise than the reference (LiteRT's ADD and SUB by one step, for example), and a deep
-network passes such steps on: BC-ResNet-1, about 170 operators, was seen to end up 3 steps away, and never with another best class.
+network can hand such steps on. BC-ResNet-1 is 1 step away, with the same best class on every clip; a network that is further away is no
+error of the file: set --optimised_steps.
 """
 
 import dataclasses
@@ -35,7 +36,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("clips", "", "Folder of recordings, searched in all its folders.", **place)
     flags.DEFINE_integer("n_clips", 50, "Recordings to run, drawn with --seed; 0 for all.", lower_bound=0, **place)
     flags.DEFINE_integer("seed", 1, "Of the draw.", **place)
-    flags.DEFINE_integer("optimised_steps", 4, "Steps (LSB) by which the logits of optimised integer kernels may differ.", lower_bound=0,
+    flags.DEFINE_integer("optimised_steps", 1, "Steps (LSB) by which the logits of optimised integer kernels may differ.", lower_bound=0,
                          **place)
     flags.DEFINE_boolean("json", False, "Print one JSON object instead of a table.", **place)
 

@@ -20,9 +20,10 @@ def run(monkeypatch, capsys):
 
 
 def test_table_and_json(run, exported, tone_dataset):
-    status, output = run(exported / "pi", "--clips", tone_dataset, "--n_clips", 3)
+    status, output = run(exported / "pi", "--clips", tone_dataset, "--n_clips", 3, "--optimised_steps", 4)
     assert status == 0 and "3 clips" in output and "front end" in output and "kept" in output and "BROKEN" not in output
-    status, output = run(exported / "pi" / "model.tflite", "--clips", tone_dataset, "--n_clips", 2, "--seed", 5, "--json")
+    status, output = run(exported / "pi" / "model.tflite", "--clips", tone_dataset, "--n_clips", 2, "--seed", 5, "--optimised_steps", 4,
+                         "--json")
     found = json.loads(output)
     assert status == 0 and found["kept"] is True and found["clips"] == 2
     assert {row["group"] for row in found["differences"]} == {"front end", "features", "logits"}
