@@ -25,6 +25,8 @@ class Embedder:
     """
 
     def __init__(self, manifest, content, *, interpreter=None, kernels=AUTO):
+        if manifest.kind != "clip":
+            raise ModelFileError(f"a {manifest.kind} model scores no single clips; give the clip file of the same run.")
         graph = flatbuffer.read(content)
         normalisation, _ = find_head(graph)
         self._model = Model(manifest, content, interpreter=interpreter, kernels=kernels)

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 
@@ -75,3 +77,8 @@ def test_a_linear_classifier_has_no_prototypes(exported):
     for profile in ("float32", "pi"):
         with pytest.raises(ModelFileError, match="not an ArcFace model.*Train with --arcface"):
             prototypes.Embedder(*model_file.read(exported / profile))
+
+
+def test_a_streaming_file_is_told_apart():
+    with pytest.raises(ModelFileError, match="a streaming model scores no single clips; give the clip file of the same run"):
+        prototypes.Embedder(types.SimpleNamespace(kind="streaming"), b"")
