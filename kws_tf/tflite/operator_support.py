@@ -27,7 +27,7 @@ VERSIONS = {
 }
 # Activation types with which tflite-runtime, LiteRT (both by their reference kernels) and TFLite Micro gave the same integers. RELU6 on
 # its own is left out because TFLite Micro differs; so are int16 forms that some kernels lack or round otherwise (LOGISTIC, TANH, SOFTMAX,
-# FULLY_CONNECTED) and that nothing here emits.
+# FULLY_CONNECTED) and that nothing here emits. LiteRT rounds some ties of an int8 FULLY_CONNECTED otherwise, see docs/integer_file.md.
 INT8, BOTH = ("int8",), ("int8", "int16")
 INTEGER_TYPES = {
     "ABS": BOTH, "ADD": BOTH, "AVERAGE_POOL_2D": BOTH, "BATCH_MATMUL": BOTH, "CONCATENATION": BOTH, "CONV_2D": BOTH,
