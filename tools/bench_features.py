@@ -15,16 +15,23 @@ os.environ.update(KERAS_BACKEND="tensorflow", OMP_NUM_THREADS="1", TF_CPP_MIN_LO
 import keras
 import numpy as np
 import tensorflow as tf
-from absl import app, flags
+from absl import flags
 from keras import ops
 
 from kws_tf import augment, features, mel
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig
+from kws_tf.flags import run
 
 SAMPLE_RATE = CLIP_SAMPLES = 16000
-BATCH_SIZE = flags.DEFINE_integer("batch_size", 128, "Clips of one second per call.", lower_bound=1)
-ROUNDS = flags.DEFINE_integer("rounds", 15, "Interleaved rounds.", lower_bound=3)
-PRESET = flags.DEFINE_enum("features", "bc_resnet", sorted(FEATURE_PRESETS), "Feature preset.")
+FLAGS = flags.FLAGS
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "bench_features"}
+    flags.DEFINE_integer("batch_size", 128, "Clips of one second per call.", lower_bound=1, **place)
+    flags.DEFINE_integer("rounds", 15, "Interleaved rounds.", lower_bound=3, **place)
+    flags.DEFINE_enum("features", "bc_resnet", sorted(FEATURE_PRESETS), "Feature preset.", **place)
 
 
 class SampleGather(features.LogMel):
@@ -116,7 +123,7 @@ def report(title, cases, n_clips, rounds, agree=True):
 def main(_):
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
-    n_clips, config = BATCH_SIZE.value, FEATURE_PRESETS[PRESET.value]
+    n_clips, config = FLAGS.batch_size, FEATURE_PRESETS[FLAGS.features]
     rng = np.random.default_rng(1)
     pcm = rng.integers(-3000, 3000, (n_clips, CLIP_SAMPLES)).astype(np.int16)
     recordings = [rng.integers(-3000, 3000, 60 * SAMPLE_RATE).astype(np.int16) for _ in range(6)]
@@ -129,22 +136,22 @@ def main(_):
     if config.kind == "logmel":
         layers = {"rows of memory, rfft (LogMel)": features.LogMel, "one slice per hop, rfft": HopSlices,
                   "gather of samples, rfft": SampleGather, "rows of memory, DFT as matrix product": MatrixTransform}
-        report("log-mel", {name: (tf.function(layer(config)), (clips,)) for name, layer in layers.items()}, n_clips, ROUNDS.value)
+        report("log-mel", {name: (tf.function(layer(config)), (clips,)) for name, layer in layers.items()}, n_clips, FLAGS.rounds)
     report("time shift", {
         "one slice per clip (TimeShift)": (tf.function(lambda x, d: shift.apply(x, {"shift_samples": d})), (clips, shifts)),
         "gather of samples": (tf.function(shift_by_gather), (clips, shifts)),
-    }, n_clips, ROUNDS.value)
+    }, n_clips, FLAGS.rounds)
     report("noise cut", {
         "one slice per clip (NoiseBank.cut)": (tf.function(bank.cut), (starts,)),
         "gather of samples": (tf.function(lambda s: noise_by_gather(bank, s)), (starts,)),
-    }, n_clips, ROUNDS.value)
+    }, n_clips, FLAGS.rounds)
     chain = tf.function(whole_chain(config, recordings, keras.random.SeedGenerator(1)))
     layer = features.build(config)
     report("shift, noise, features, SpecAugment", {
         "int16 clips to augmented features": (chain, (tf.constant(pcm), tf.constant(labels))),
         "features alone": (tf.function(layer), (clips,)),
-    }, n_clips, ROUNDS.value, agree=False)
+    }, n_clips, FLAGS.rounds, agree=False)
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main, define)

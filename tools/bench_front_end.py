@@ -15,13 +15,15 @@ from unittest import mock
 
 import matplotlib
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
 from kws_tf import atomic_file, audio
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig
+from kws_tf.errors import ConfigError
+from kws_tf.flags import run
 from kws_tf.front_end import IntegerFeatures, build_clip_front_end, dft, fixed_point, framing, gain, logarithm, mel_bands, spectrum
 from kws_tf.front_end.numpy_graph import NumpyGraph
 from kws_tf.runtime.features import FeatureExtractor
@@ -29,11 +31,7 @@ from kws_tf.runtime.interpreter import available, open_interpreter
 from kws_tf.tflite import flatbuffer, micro
 from kws_tf.tflite.front_end import front_end_graph
 
-CLIPS = flags.DEFINE_string("clips", None, "Folder of recordings.", required=True)
-N_CLIPS = flags.DEFINE_integer("n_clips", 40, "Recordings to use.", lower_bound=1)
-SEED = flags.DEFINE_integer("seed", 1, "Of the draw of clips and of the noise.")
-DOCS = flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.")
-PICTURE = flags.DEFINE_string("picture", "", "PNG file to write.")
+FLAGS = flags.FLAGS
 
 SNR_DB = 20
 LEVELS_DBFS = (0, -12, -24, -36, -48, -60)
@@ -47,6 +45,16 @@ CONFIGS = {
 }
 
 
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "bench_front_end"}
+    flags.DEFINE_string("clips", None, "Folder of recordings.", required=True, **place)
+    flags.DEFINE_integer("n_clips", 40, "Recordings to use.", lower_bound=1, **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw of clips and of the noise.", **place)
+    flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.", **place)
+    flags.DEFINE_string("picture", "", "PNG file to write.", **place)
+
+
 def load(folder, n_clips, sample_rate, seed):
     """float [clips, one second], peak 1."""
     paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.suffix.lower() in (".flac", ".ogg", ".wav"))
@@ -58,7 +66,7 @@ def load(folder, n_clips, sample_rate, seed):
             clips.append(np.pad(pcm / peak, (0, max(0, sample_rate - len(pcm))))[:sample_rate])
         if len(clips) == n_clips:
             return np.stack(clips)
-    raise app.UsageError(f"--clips={folder} holds {len(clips)} usable recordings; {n_clips} are needed. Lower --n_clips.")
+    raise ConfigError(f"--clips={folder} holds {len(clips)} usable recordings; {n_clips} are needed. Lower --n_clips.")
 
 
 def at_level(clips, level_dbfs, snr_db, seed):
@@ -253,7 +261,7 @@ def replace_tables(text, tables):
     for name, lines in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise app.UsageError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
+            raise ConfigError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
         text = pattern.sub(lambda match, lines=lines: match.group(1) + "\n".join(lines) + "\n" + match.group(2), text)
     return text
 
@@ -263,19 +271,19 @@ def main(_):
 
     def clips_of_rate(sample_rate):
         if sample_rate not in loaded:
-            loaded[sample_rate] = load(CLIPS.value, N_CLIPS.value, sample_rate, SEED.value)
+            loaded[sample_rate] = load(FLAGS.clips, FLAGS.n_clips, sample_rate, FLAGS.seed)
         return loaded[sample_rate]
 
-    tables = {"cost": cost_table(), "memory": memory_table(), "errors": error_table(clips_of_rate, SEED.value),
-              "constant": constant_table(clips_of_rate(16000), SEED.value), "changes": change_table(clips_of_rate(16000), SEED.value)}
+    tables = {"cost": cost_table(), "memory": memory_table(), "errors": error_table(clips_of_rate, FLAGS.seed),
+              "constant": constant_table(clips_of_rate(16000), FLAGS.seed), "changes": change_table(clips_of_rate(16000), FLAGS.seed)}
     for name, lines in tables.items():
         print(f"{name}\n" + "\n".join(lines) + "\n")
-    if PICTURE.value:
-        draw(clips_of_rate(16000)[0], PICTURE.value)
-    if DOCS.value:
-        path = pathlib.Path(DOCS.value)
+    if FLAGS.picture:
+        draw(clips_of_rate(16000)[0], FLAGS.picture)
+    if FLAGS.docs:
+        path = pathlib.Path(FLAGS.docs)
         atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main, define)

@@ -14,10 +14,12 @@ import statistics
 import time
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from kws_tf import atomic_file, models
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig
+from kws_tf.errors import ConfigError
+from kws_tf.flags import run
 from kws_tf.runtime.interpreter import available, open_interpreter
 from kws_tf.tflite import flatbuffer, micro, operators
 from kws_tf.tflite.calibration import calibration_features
@@ -29,8 +31,7 @@ from kws_tf.tflite.streaming import prepare, streaming_graph
 from kws_tf.tflite.streaming_export import state_bytes
 from kws_tf.tflite.variables import keep_states_inside
 
-DOCS = flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.")
-RUNS = flags.DEFINE_integer("runs", 200, "Inferences that are timed.", lower_bound=1)
+FLAGS = flags.FLAGS
 
 RATE, CLASSES = 16000, 3
 NETWORKS = {
@@ -40,6 +41,13 @@ NETWORKS = {
     "DS-CNN": (ModelConfig(model="ds_cnn"), FEATURE_PRESETS["mlperf_tiny"]),
 }
 DETAILED = "BC-ResNet-1"
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "bench_streaming"}
+    flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.", **place)
+    flags.DEFINE_integer("runs", 200, "Inferences that are timed.", lower_bound=1, **place)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +81,7 @@ def macs(nodes):
 def milliseconds(invoke):
     """Median processor time of an inference."""
     times = []
-    for _ in range(RUNS.value + 5):
+    for _ in range(FLAGS.runs + 5):
         start = time.process_time_ns()
         invoke()
         times.append(time.process_time_ns() - start)
@@ -189,7 +197,7 @@ def replace_tables(text, tables):
     for name, lines in tables.items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if not pattern.search(text):
-            raise app.UsageError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
+            raise ConfigError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
         text = pattern.sub(lambda match, lines=lines: match.group(1) + "\n".join(lines) + "\n" + match.group(2), text)
     return text
 
@@ -200,10 +208,10 @@ def main(_):
               "hops": hop_table(networks[DETAILED]), "nodes": node_table(networks[DETAILED])}
     for name, lines in tables.items():
         print(f"{name}\n" + "\n".join(lines) + "\n")
-    if DOCS.value:
-        path = pathlib.Path(DOCS.value)
+    if FLAGS.docs:
+        path = pathlib.Path(FLAGS.docs)
         atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables))
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main, define)

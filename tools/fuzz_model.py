@@ -19,24 +19,19 @@ import pathlib
 import resource
 import select
 import signal
-import sys
 import tempfile
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from kws_tf import manifest as manifests
 from kws_tf import runtime
-from kws_tf.errors import KwsError, ModelFileError
+from kws_tf.errors import ConfigError, KwsError, ModelFileError
+from kws_tf.flags import run
 from kws_tf.runtime import model_file
 from kws_tf.runtime.interpreter import import_interpreter, open_interpreter
 
-MODEL = flags.DEFINE_string("model", None, "Exported clip model: a .tflite file or its folder.", required=True)
-TRIALS = flags.DEFINE_integer("trials", 1000, "Mutations of the model file.", lower_bound=1)
-MANIFEST_TRIALS = flags.DEFINE_integer("manifest_trials", 200, "Mutations of the manifest.", lower_bound=0)
-SEED = flags.DEFINE_integer("seed", 1, "Of the mutations.")
-INTERPRETER = flags.DEFINE_string("interpreter", "", "TFLite interpreter; empty for the first that works.")
-UNCHECKED = flags.DEFINE_boolean("unchecked", False, "Open the damaged model files without any check.")
+FLAGS = flags.FLAGS
 
 REFUSED, ACCEPTED, HANGS = "ModelFileError", "accepted", "hangs"
 TIMEOUT_SECONDS = 60
@@ -53,6 +48,17 @@ WRONG_VALUES = {
     "crop": lambda value, random: "random",
     "schema_version": lambda value, random: int(random.integers(2, 100)),
 }
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "fuzz_model"}
+    flags.DEFINE_string("model", None, "Exported clip model: a .tflite file or its folder.", required=True, **place)
+    flags.DEFINE_integer("trials", 1000, "Mutations of the model file.", lower_bound=1, **place)
+    flags.DEFINE_integer("manifest_trials", 200, "Mutations of the manifest.", lower_bound=0, **place)
+    flags.DEFINE_integer("seed", 1, "Of the mutations.", **place)
+    flags.DEFINE_string("interpreter", "", "TFLite interpreter; empty for the first that works.", **place)
+    flags.DEFINE_boolean("unchecked", False, "Open the damaged model files without any check.", **place)
 
 
 def _wrong_tensor(tensors, random):
@@ -231,19 +237,16 @@ def print_summary(found):
 
 
 def main(argv):
-    del argv
-    try:
-        interpreter = INTERPRETER.value or None
-        if load_and_run(MODEL.value, interpreter) != ACCEPTED:
-            raise ModelFileError(f"{MODEL.value}: the undamaged model is refused.")
-        found = fuzz(MODEL.value, trials=TRIALS.value, manifest_trials=MANIFEST_TRIALS.value, seed=SEED.value, interpreter=interpreter,
-                     unchecked=UNCHECKED.value)
-    except KwsError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    interpreter = FLAGS.interpreter or None
+    if load_and_run(FLAGS.model, interpreter) != ACCEPTED:
+        raise ModelFileError(f"{FLAGS.model}: the undamaged model is refused.")
+    found = fuzz(FLAGS.model, trials=FLAGS.trials, manifest_trials=FLAGS.manifest_trials, seed=FLAGS.seed, interpreter=interpreter,
+                 unchecked=FLAGS.unchecked)
     status = print_summary(found)
-    return 0 if UNCHECKED.value else status
+    return 0 if FLAGS.unchecked else status
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main, define)

@@ -13,30 +13,37 @@ import pathlib
 import sys
 
 import numpy as np
-from absl import app, flags
+from absl import flags
 
 from kws_tf import atomic_file, dataset, runtime
 from kws_tf.config import DataConfig
 from kws_tf.errors import ConfigError, KwsError
 from kws_tf.evaluation import scoring
 from kws_tf.evaluation.intervals import wilson_interval
+from kws_tf.flags import run
 from kws_tf.runtime import model_file
 
-MODEL = flags.DEFINE_string("model", "", "Integer file with PCM as input, or its folder.")
-FLOAT_MODEL = flags.DEFINE_string("float_model", "", "float32 file of the same network, or its folder.")
-DATA_ROOT = flags.DEFINE_string("data_root", "", "Folder with <split>/<class>/**.")
-SPLIT = flags.DEFINE_enum("split", "testing", ["training", "validation", "testing"], "Split to score.")
-CACHE_DIR = flags.DEFINE_string("cache_dir", "", "Folder of the decoded-clip cache; empty for the user's cache folder.")
-NAME = flags.DEFINE_string("name", "", "Name of the result in table and picture.")
-N_CLIPS = flags.DEFINE_integer("n_clips", 0, "Clips to score, drawn with --seed; 0 for all.", lower_bound=0)
-SEED = flags.DEFINE_integer("seed", 1, "Of the draw.")
-RESULT = flags.DEFINE_string("result", "", "JSON file to write.")
-DOCS = flags.DEFINE_string("docs", "", "Markdown file whose table is replaced.")
-PICTURE = flags.DEFINE_string("picture", "", "PNG file to write.")
+FLAGS = flags.FLAGS
 
 LEVELS_DBFS = (0, -10, -20, -30, -40, -50, -60)
 FULL_SCALE = 32767
 START, END = "<!-- level_sweep -->", "<!-- /level_sweep -->"
+
+
+def define(flag_values=FLAGS):
+    """Defines the flags of this tool."""
+    place = {"flag_values": flag_values, "module_name": "level_sweep"}
+    flags.DEFINE_string("model", "", "Integer file with PCM as input, or its folder.", **place)
+    flags.DEFINE_string("float_model", "", "float32 file of the same network, or its folder.", **place)
+    flags.DEFINE_string("data_root", "", "Folder with <split>/<class>/**.", **place)
+    flags.DEFINE_enum("split", "testing", ["training", "validation", "testing"], "Split to score.", **place)
+    flags.DEFINE_string("cache_dir", "", "Folder of the decoded-clip cache; empty for the user's cache folder.", **place)
+    flags.DEFINE_string("name", "", "Name of the result in table and picture.", **place)
+    flags.DEFINE_integer("n_clips", 0, "Clips to score, drawn with --seed; 0 for all.", lower_bound=0, **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw.", **place)
+    flags.DEFINE_string("result", "", "JSON file to write.", **place)
+    flags.DEFINE_string("docs", "", "Markdown file whose table is replaced.", **place)
+    flags.DEFINE_string("picture", "", "PNG file to write.", **place)
 
 
 def at_level(pcm, level_dbfs):
@@ -79,18 +86,18 @@ def measure():
     for name in ("model", "float_model", "data_root", "name", "result"):
         if not flags.FLAGS[name].value:
             raise ConfigError(f"--{name} is missing, see --help.")
-    manifest, _ = model_file.read(MODEL.value)
-    other, _ = model_file.read(FLOAT_MODEL.value)
+    manifest, _ = model_file.read(FLAGS.model)
+    other, _ = model_file.read(FLAGS.float_model)
     if manifest.input_kind != "pcm" or (manifest.labels, manifest.clip_samples) != (other.labels, other.clip_samples):
         raise ConfigError("--model must take PCM, and --float_model have the same labels and clip length.")
-    runtime.load_model(FLOAT_MODEL.value)
-    data = DataConfig(data_root=DATA_ROOT.value, cache_dir=CACHE_DIR.value, audio_backend="soundfile",
+    runtime.load_model(FLAGS.float_model)
+    data = DataConfig(data_root=FLAGS.data_root, cache_dir=FLAGS.cache_dir, audio_backend="soundfile",
                       clip_duration=manifest.clip_samples / manifest.sample_rate, eval_crop=manifest.crop)
-    clips = dataset.load(data, manifest.sample_rate, splits=(SPLIT.value,), classes=manifest.labels).splits[SPLIT.value]
-    chosen = np.sort(np.random.default_rng(SEED.value).permutation(clips.n_clips)[:N_CLIPS.value or None])
+    clips = dataset.load(data, manifest.sample_rate, splits=(FLAGS.split,), classes=manifest.labels).splits[FLAGS.split]
+    chosen = np.sort(np.random.default_rng(FLAGS.seed).permutation(clips.n_clips)[:FLAGS.n_clips or None])
     pcm = clips.fit(chosen, manifest.clip_samples, manifest.crop, None)
-    return {"name": NAME.value, "split": SPLIT.value, "clips": len(chosen), "model_id": manifest.model_id,
-            "float_model_id": other.model_id, "levels": sweep(MODEL.value, FLOAT_MODEL.value, pcm, clips.labels[chosen])}
+    return {"name": FLAGS.name, "split": FLAGS.split, "clips": len(chosen), "model_id": manifest.model_id,
+            "float_model_id": other.model_id, "levels": sweep(FLAGS.model, FLAGS.float_model, pcm, clips.labels[chosen])}
 
 
 def table(results):
@@ -135,15 +142,15 @@ def draw(results, path):
 
 def publish(results):
     """Writes the table into --docs and the picture to --picture."""
-    if DOCS.value:
-        path = pathlib.Path(DOCS.value)
+    if FLAGS.docs:
+        path = pathlib.Path(FLAGS.docs)
         text = path.read_text(encoding="utf-8")
         if START not in text or END not in text:
             raise ConfigError(f"{path}: the markers {START} and {END} are missing.")
         head, rest = text.split(START, 1)
         atomic_file.write_text(path, "\n".join([head + START, *table(results), END + rest.split(END, 1)[1]]))
-    if PICTURE.value:
-        draw(results, PICTURE.value)
+    if FLAGS.picture:
+        draw(results, FLAGS.picture)
 
 
 def main(argv):
@@ -153,7 +160,7 @@ def main(argv):
             publish(results)
         else:
             results = [measure()]
-            atomic_file.write_text(RESULT.value, json.dumps(results[0], indent=2) + "\n")
+            atomic_file.write_text(FLAGS.result, json.dumps(results[0], indent=2) + "\n")
     except (KwsError, OSError, ValueError, KeyError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -162,4 +169,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    app.run(main)
+    run(main, define)

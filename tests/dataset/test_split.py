@@ -109,7 +109,8 @@ def test_weights_draw_clips_in_proportion_and_by_the_seed():
     weights = np.array([0.0, 1.0, 1.0, 6.0])[split.labels]
 
     def drawn(epoch):
-        return np.concatenate([labels for _, labels, _ in split.batches(50, 1, "start", seed=1, epoch=epoch, shuffle=True, weights=weights)])
+        batches = split.batches(50, 1, "start", seed=1, epoch=epoch, shuffle=True, weights=weights)
+        return np.concatenate([labels for _, labels, _ in batches])
 
     counts = np.bincount(drawn(0), minlength=4)
     assert counts.sum() == n and counts[0] == 0 and 0.65 < counts[3] / n < 0.85

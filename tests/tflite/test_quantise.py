@@ -68,7 +68,8 @@ def test_an_operator_without_integer_form_is_named():
 
 def test_concatenated_tensors_share_one_scale_that_holds_all_of_them():
     a, b, c = (Tensor(name, (1, 2, 1, 3), "float32") for name in "abc")
-    turned, both, twice = Tensor("turned", b.shape, "float32"), Tensor("both", (1, 2, 2, 3), "float32"), Tensor("e", (1, 2, 3, 3), "float32")
+    turned, both = Tensor("turned", b.shape, "float32"), Tensor("both", (1, 2, 2, 3), "float32")
+    twice = Tensor("e", (1, 2, 3, 3), "float32")
     join = schema.ConcatenationOptionsT()
     join.axis = 2
     relu = [Node("RELU", [source], [target]) for source, target in ((a, b), (a, c))]

@@ -3,9 +3,9 @@ import re
 
 import numpy as np
 import pytest
-from absl import app
 
 from kws_tf.config import FEATURE_PRESETS
+from kws_tf.errors import ConfigError
 from kws_tf.front_end import IntegerFeatures, dft, gain
 from tools import bench_front_end
 
@@ -27,7 +27,7 @@ def test_tables_are_replaced_and_the_rest_is_kept():
     text = "before\n<!-- a -->\nold\n<!-- /a -->\nbetween\n<!-- b -->\n<!-- /b -->\nafter\n"
     expected = "before\n<!-- a -->\n1\n2\n<!-- /a -->\nbetween\n<!-- b -->\n3\n<!-- /b -->\nafter\n"
     assert bench_front_end.replace_tables(text, {"a": ["1", "2"], "b": ["3"]}) == expected
-    with pytest.raises(app.UsageError, match="no place for the table c"):
+    with pytest.raises(ConfigError, match="no place for the table c"):
         bench_front_end.replace_tables(text, {"c": []})
 
 

@@ -2,8 +2,8 @@ import pathlib
 import re
 
 import pytest
-from absl import app
 
+from kws_tf.errors import ConfigError
 from tools import bench_streaming
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "streaming.md"
@@ -40,5 +40,5 @@ def test_the_work_of_the_docs_is_up_to_date():
 def test_tables_are_replaced_and_the_rest_is_kept():
     text = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
     assert bench_streaming.replace_tables(text, {"a": ["1", "2"]}) == "before\n<!-- a -->\n1\n2\n<!-- /a -->\nafter\n"
-    with pytest.raises(app.UsageError, match="no place for the table b"):
+    with pytest.raises(ConfigError, match="no place for the table b"):
         bench_streaming.replace_tables(text, {"b": []})
