@@ -66,7 +66,7 @@ def test_no_needless_operators_and_integers_only(exported):
     expected = {"ADD", "AVERAGE_POOL_2D", "CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "LOGISTIC", "MEAN", "MUL", "PAD"}
     assert {node.operator for node in floats.nodes} == expected
     added = {"CONCATENATION", "RESHAPE", "TRANSPOSE"}
-    assert {node.operator for node in integers.nodes} == expected - {"ADD", "AVERAGE_POOL_2D"} | added
+    assert {node.operator for node in integers.nodes} == expected - {"ADD", "AVERAGE_POOL_2D", "FULLY_CONNECTED"} | added
     assert {tensor.dtype for tensor in integers.tensors()} == {"int8", "int32"}
     assert all(tensor.shape[0] == 1 for tensor in integers.tensors() if tensor.data is None)
 
