@@ -108,7 +108,7 @@ def arcface(small_config, tone_clips, tmp_path_factory):
     heard = np.stack([extract(clip) for clip in clips])[..., None]
     network, shortened = (models.build(config.model, config.features, n, heard.shape[1], seed=3) for n in (4, 3))
     network.compile(keras.optimizers.SGD(0.02, momentum=0.9), ArcFaceLoss())
-    network.fit(heard, np.eye(4, dtype=np.float32)[np.arange(64) % 4], batch_size=16, epochs=30, shuffle=False, verbose=0)
+    network.fit(heard, np.eye(4, dtype=np.float32)[np.arange(64) % 4], batch_size=16, epochs=60, shuffle=False, verbose=0)
     for target, source in zip(shortened.weights, network.weights, strict=True):
         target.assign(source[:, :3] if target.shape != source.shape else source)
     folder = tmp_path_factory.mktemp("arcface")
