@@ -9,7 +9,7 @@ noise 20 dB below. Errors are against float64, over all values above the log flo
 import contextlib
 import dataclasses
 import pathlib
-import re
+import sys
 import time
 from unittest import mock
 
@@ -20,16 +20,19 @@ from absl import flags
 matplotlib.use("Agg")
 from matplotlib import pyplot
 
-from kws_tf import atomic_file, audio
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig
-from kws_tf.errors import ConfigError
-from kws_tf.flags import run
-from kws_tf.front_end import IntegerFeatures, build_clip_front_end, dft, fixed_point, framing, gain, logarithm, mel_bands, spectrum
-from kws_tf.front_end.numpy_graph import NumpyGraph
-from kws_tf.runtime.features import FeatureExtractor
-from kws_tf.runtime.interpreter import available, open_interpreter
-from kws_tf.tflite import flatbuffer, micro
-from kws_tf.tflite.front_end import front_end_graph
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from kws_tf import atomic_file, audio  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, FeatureConfig  # noqa: E402
+from kws_tf.errors import ConfigError  # noqa: E402
+from kws_tf.flags import run  # noqa: E402
+from kws_tf.front_end import IntegerFeatures, build_clip_front_end, dft, fixed_point, framing, gain, logarithm, mel_bands, spectrum  # noqa: E402
+from kws_tf.front_end.numpy_graph import NumpyGraph  # noqa: E402
+from kws_tf.runtime.features import FeatureExtractor  # noqa: E402
+from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
+from kws_tf.tflite import flatbuffer, micro  # noqa: E402
+from kws_tf.tflite.front_end import front_end_graph  # noqa: E402
+from tools.document_tables import replace_tables  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -256,16 +259,6 @@ def draw(clip, path):
     pyplot.close(figure)
 
 
-def replace_tables(text, tables):
-    """Markdown with the lines between <!-- name --> and <!-- /name --> replaced."""
-    for name, lines in tables.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise ConfigError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
-        text = pattern.sub(lambda match, lines=lines: match.group(1) + "\n".join(lines) + "\n" + match.group(2), text)
-    return text
-
-
 def main(_):
     loaded = {}
 
@@ -282,7 +275,7 @@ def main(_):
         draw(clips_of_rate(16000)[0], FLAGS.picture)
     if FLAGS.docs:
         path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables))
+        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables, path))
 
 
 if __name__ == "__main__":

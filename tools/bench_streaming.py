@@ -9,27 +9,29 @@ kernels, the median of --runs inferences. Without --docs the tables are printed 
 import collections
 import dataclasses
 import pathlib
-import re
 import statistics
+import sys
 import time
 
 import numpy as np
 from absl import flags
 
-from kws_tf import atomic_file, models
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig
-from kws_tf.errors import ConfigError
-from kws_tf.flags import run
-from kws_tf.runtime.interpreter import available, open_interpreter
-from kws_tf.tflite import flatbuffer, micro, operators
-from kws_tf.tflite.calibration import calibration_features
-from kws_tf.tflite.convert import convert_classifier
-from kws_tf.tflite.joint_lines import join_lines
-from kws_tf.tflite.merge import merge
-from kws_tf.tflite.step_graph import StepGraph, step_graph
-from kws_tf.tflite.streaming import prepare, streaming_graph
-from kws_tf.tflite.streaming_export import state_bytes
-from kws_tf.tflite.variables import keep_states_inside
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from kws_tf import atomic_file, models  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig  # noqa: E402
+from kws_tf.flags import run  # noqa: E402
+from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
+from kws_tf.tflite import flatbuffer, micro, operators  # noqa: E402
+from kws_tf.tflite.calibration import calibration_features  # noqa: E402
+from kws_tf.tflite.convert import convert_classifier  # noqa: E402
+from kws_tf.tflite.joint_lines import join_lines  # noqa: E402
+from kws_tf.tflite.merge import merge  # noqa: E402
+from kws_tf.tflite.step_graph import StepGraph, step_graph  # noqa: E402
+from kws_tf.tflite.streaming import prepare, streaming_graph  # noqa: E402
+from kws_tf.tflite.streaming_export import state_bytes  # noqa: E402
+from kws_tf.tflite.variables import keep_states_inside  # noqa: E402
+from tools.document_tables import replace_tables  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -192,16 +194,6 @@ def node_table(network):
     return [*lines, "| all | " + " | ".join(str(sum(counts.values())) for counts in columns.values()) + " |"]
 
 
-def replace_tables(text, tables):
-    """Markdown with the lines between <!-- name --> and <!-- /name --> replaced."""
-    for name, lines in tables.items():
-        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        if not pattern.search(text):
-            raise ConfigError(f"--docs has no place for the table {name}: <!-- {name} --> ... <!-- /{name} -->.")
-        text = pattern.sub(lambda match, lines=lines: match.group(1) + "\n".join(lines) + "\n" + match.group(2), text)
-    return text
-
-
 def main(_):
     networks = {name: prepared(name) for name in NETWORKS}
     tables = {"work": work_table(networks), "cost": cost_table(networks), "states": state_table(networks[DETAILED]),
@@ -210,7 +202,7 @@ def main(_):
         print(f"{name}\n" + "\n".join(lines) + "\n")
     if FLAGS.docs:
         path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables))
+        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables, path))
 
 
 if __name__ == "__main__":

@@ -15,19 +15,21 @@ import sys
 import numpy as np
 from absl import flags
 
-from kws_tf import atomic_file, dataset, runtime
-from kws_tf.config import DataConfig
-from kws_tf.errors import ConfigError, KwsError
-from kws_tf.evaluation import scoring
-from kws_tf.evaluation.intervals import wilson_interval
-from kws_tf.flags import run
-from kws_tf.runtime import model_file
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from kws_tf import atomic_file, dataset, runtime  # noqa: E402
+from kws_tf.config import DataConfig  # noqa: E402
+from kws_tf.errors import ConfigError, KwsError  # noqa: E402
+from kws_tf.evaluation import scoring  # noqa: E402
+from kws_tf.evaluation.intervals import wilson_interval  # noqa: E402
+from kws_tf.flags import run  # noqa: E402
+from kws_tf.runtime import model_file  # noqa: E402
+from tools.document_tables import replace_tables  # noqa: E402
 
 FLAGS = flags.FLAGS
 
 LEVELS_DBFS = (0, -10, -20, -30, -40, -50, -60)
 FULL_SCALE = 32767
-START, END = "<!-- level_sweep -->", "<!-- /level_sweep -->"
 
 
 def define(flag_values=FLAGS):
@@ -144,11 +146,7 @@ def publish(results):
     """Writes the table into --docs and the picture to --picture."""
     if FLAGS.docs:
         path = pathlib.Path(FLAGS.docs)
-        text = path.read_text(encoding="utf-8")
-        if START not in text or END not in text:
-            raise ConfigError(f"{path}: the markers {START} and {END} are missing.")
-        head, rest = text.split(START, 1)
-        atomic_file.write_text(path, "\n".join([head + START, *table(results), END + rest.split(END, 1)[1]]))
+        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), {"level_sweep": table(results)}, path))
     if FLAGS.picture:
         draw(results, FLAGS.picture)
 

@@ -22,6 +22,7 @@ from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig, RunConfig
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from tools import model_picture  # noqa: E402
+from tools.document_tables import replace_tables  # noqa: E402
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
@@ -205,13 +206,7 @@ def page(text, costs, records):
         clips = own[0]["files"]["float32"]["clips"]
         accuracy += [f"### {dataset}: {own[0]['classes']} classes, {clips} testing clips", "", *accuracy_table(records, dataset), ""]
     parts = {"counts": counts_table(costs), "files": files_table(costs), "accuracy": accuracy[:-1]}
-    for name, lines in parts.items():
-        before, begin, rest = text.partition(f"<!-- {name} -->\n")
-        _, end, after = rest.partition(f"<!-- /{name} -->")
-        if not begin or not end:
-            raise ConfigError(f"docs/models.md: no place for the table {name}; expected <!-- {name} --> ... <!-- /{name} -->.")
-        text = before + begin + "\n".join(lines) + "\n" + end + after
-    return text
+    return replace_tables(text, parts, "docs/models.md")
 
 
 def digest(costs, records):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from kws_tf.config import FEATURE_PRESETS
-from kws_tf.errors import ConfigError
 from kws_tf.front_end import IntegerFeatures, dft, gain
 from tools import bench_front_end
 
@@ -21,14 +20,6 @@ def test_every_table_of_the_docs_is_filled():
     text = DOCS.read_text(encoding="utf-8")
     for name in ("cost", "memory", "errors", "constant", "changes"):
         assert len(re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL).group(1).splitlines()) > 4
-
-
-def test_tables_are_replaced_and_the_rest_is_kept():
-    text = "before\n<!-- a -->\nold\n<!-- /a -->\nbetween\n<!-- b -->\n<!-- /b -->\nafter\n"
-    expected = "before\n<!-- a -->\n1\n2\n<!-- /a -->\nbetween\n<!-- b -->\n3\n<!-- /b -->\nafter\n"
-    assert bench_front_end.replace_tables(text, {"a": ["1", "2"], "b": ["3"]}) == expected
-    with pytest.raises(ConfigError, match="no place for the table c"):
-        bench_front_end.replace_tables(text, {"c": []})
 
 
 def test_a_change_lasts_as_long_as_its_context():

@@ -3,7 +3,6 @@ import re
 
 import pytest
 
-from kws_tf.errors import ConfigError
 from tools import bench_streaming
 
 DOCS = pathlib.Path(__file__).parents[2] / "docs" / "streaming.md"
@@ -35,10 +34,3 @@ def test_the_work_of_the_docs_is_up_to_date():
     name = "SparkNet-8"
     row = bench_streaming.work_table({name: bench_streaming.prepared(name)})[2]
     assert [cell.strip() for cell in row.strip("|").split("|")] in table("work"), "run tools/bench_streaming.py --docs=docs/streaming.md"
-
-
-def test_tables_are_replaced_and_the_rest_is_kept():
-    text = "before\n<!-- a -->\nold\n<!-- /a -->\nafter\n"
-    assert bench_streaming.replace_tables(text, {"a": ["1", "2"]}) == "before\n<!-- a -->\n1\n2\n<!-- /a -->\nafter\n"
-    with pytest.raises(ConfigError, match="no place for the table b"):
-        bench_streaming.replace_tables(text, {"b": []})

@@ -40,7 +40,7 @@ def test_both_files_are_scored_on_the_same_clips(exported, tone_clips):
 
 def test_the_whole_program(exported, tone_dataset, tmp_path):
     document, picture, data = tmp_path / "page.md", tmp_path / "sweep.png", tmp_path / "one.json"
-    document.write_text(f"before\n{level_sweep.START}\nold\n{level_sweep.END}\nafter\n")
+    document.write_text("before\n<!-- level_sweep -->\nold\n<!-- /level_sweep -->\nafter\n")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
 
     def run(*arguments):
