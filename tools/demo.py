@@ -3,7 +3,7 @@
     make demo
     python tools/demo.py --run_dir=runs/demo
 
-Exits with status 1 if the exported int8 file gets less than --minimum_accuracy of the testing clips right.
+Exits with status 1 if the integer file from PCM to logits gets less than --minimum_accuracy of the testing clips right.
 """
 
 import json
@@ -33,7 +33,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("data_root", "build/demo_set", "Folder of the data set; made if it is not there.", **place)
     flags.DEFINE_string("run_dir", "runs/demo", "Run folder; a previous run in it is replaced.", **place)
     flags.DEFINE_string("recipe", str(PROJECT / "flags" / "demo.cfg"), "Flagfile of the training.", **place)
-    flags.DEFINE_float("minimum_accuracy", 0.9, "Share of the testing clips that the exported int8 file has to get right.",
+    flags.DEFINE_float("minimum_accuracy", 0.9, "Share of the testing clips that the integer file from PCM to logits has to get right.",
                        lower_bound=0, upper_bound=1, **place)
 
 
@@ -55,14 +55,14 @@ def demonstrate(data_root, run_dir, recipe, minimum_accuracy):
     make_data(data_root)
     step("Training and export", "kws_tf.train", "--flagfile", recipe, "--data_root", data_root, "--noise_dir", f"{data_root}/noise",
          "--run_dir", run_dir, "--overwrite")
-    step("Accuracy of the exported int8 file", "kws_tf.evaluate", "--model", f"{run_dir}/export/features", "--data_root", data_root,
+    step("Accuracy of the integer file", "kws_tf.evaluate", "--model", f"{run_dir}/export/pi", "--data_root", data_root,
          "--split", "testing", "--output", run_dir)
     report = json.loads((pathlib.Path(run_dir) / "evaluation_testing.json").read_text(encoding="utf-8"))
     low, high = report["accuracy_interval"]
     reached = report["accuracy"] >= minimum_accuracy
     verdict = f"expected at least {100 * minimum_accuracy:g} %: {'reached' if reached else 'NOT REACHED'}"
     print(f"\n== Result after {time.monotonic() - begun:.0f} s\n"
-          f"int8 file         {report['model']['file']}\n"
+          f"integer file      {report['model']['file']}\n"
           f"testing accuracy  {100 * report['accuracy']:.2f} % of {report['clips']} clips (95 % interval {100 * low:.2f} to "
           f"{100 * high:.2f}), {verdict}\n"
           f"learning curves   {run_dir}/curves.png\n"

@@ -12,7 +12,8 @@ def pointwise_logits(graph):
     """Turns an int8 FULLY_CONNECTED at the end of a graph into a CONV_2D of one tap, in place, with the same integers.
 
     Ties of an int8 FULLY_CONNECTED are rounded in one way by LiteRT 2.3, in another by tflite-runtime 2.14 and in a third by TFLite
-    Micro, by their reference kernels too. All three agree on CONV_2D. A product whose input is no mean and no RESHAPE of one point, such as ArcFace's cosines, stays.
+    Micro, by their reference kernels too. All three agree on CONV_2D. A product whose input is no mean and no RESHAPE of one point,
+    such as ArcFace's cosines, stays.
 
     Args:
         graph: flatbuffer.Graph, int8.

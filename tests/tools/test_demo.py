@@ -88,7 +88,7 @@ def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
     assert not demo.demonstrate(str(tmp_path / "set"), str(run_dir), str(recipe), 0.99)
     assert "NOT REACHED" in capfd.readouterr().out
     report = json.loads((run_dir / "evaluation_testing.json").read_text())
-    assert report["clips"] == 25 and report["model"]["profile"] == "features"
+    assert report["clips"] == 25 and report["model"]["profile"] == "pi"
     assert report["labels"] == ["_silence_", "_unknown_", "go", "no", "stop", "yes"]
-    for file in ("curves.png", "confusion_testing.png", "export/features/model.tflite"):
+    for file in ("curves.png", "confusion_testing.png", "export/pi/model.tflite"):
         assert (run_dir / file).stat().st_size > 1000
