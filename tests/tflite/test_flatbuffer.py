@@ -49,10 +49,20 @@ def test_the_quantisation_of_a_bias_is_left_out_and_put_back(exported):
         source, weights, bias = node.inputs
         np.testing.assert_array_equal(bias.scales, (source.scales[0] * weights.scales).astype(np.float32))
         assert not bias.zero_points.any() and len(bias.zero_points) == len(bias.scales)
+    assert not _quantised_biases(content)
+
+
+def test_the_bias_of_a_matrix_product_keeps_its_quantisation(arcface):
+    # Kernels check it there.
+    content = (arcface.folder / "features" / "model.tflite").read_bytes()
+    products = [node for node in flatbuffer.read(content).nodes if node.operator == "FULLY_CONNECTED"]
+    assert products and len(_quantised_biases(content)) == len(products)
+
+
+def _quantised_biases(content):
     model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
     stored = [tensor for tensor in model.subgraphs[0].tensors if tensor.type == schema.TensorType.INT32 and len(tensor.shape) == 1]
-    quantised = [tensor for tensor in stored if tensor.quantization is not None and tensor.quantization.scale is not None]
-    assert len(quantised) == 1                                           # that of the matrix product, which kernels check
+    return [tensor for tensor in stored if tensor.quantization is not None and tensor.quantization.scale is not None]
 
 
 def test_equal_options_and_scales_are_stored_once():
