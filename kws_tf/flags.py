@@ -8,6 +8,7 @@ import typing
 
 from absl import app, flags, logging
 
+from kws_tf import missing_package
 from kws_tf.config import FEATURE_PRESETS, RunConfig
 from kws_tf.errors import ConfigError, KwsError
 
@@ -221,7 +222,8 @@ def _refuse_contradictions(values):
 
 
 def run(main, define=None):
-    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1.
+    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1;
+    a package that is not installed too, with the extra of kws_tf that brings it.
 
     --help prints the docstring of the program and its flags by group.
 
@@ -229,8 +231,8 @@ def run(main, define=None):
         main: takes argv without the flags and returns the exit status or None.
         define: called with the global FLAGS before parsing, to define the program's flags; None if they exist already.
     """
-    if define is not None:
-        define(flags.FLAGS)
+    if define is not None and (status := _guarded(define, flags.FLAGS)):
+        sys.exit(status)
     flags.FLAGS.set_default("showprefixforinfo", False)
     app.run(functools.partial(_guarded, main), flags_parser=_parse)
 
@@ -248,9 +250,18 @@ def _guarded(main, argv):
     try:
         return main(argv)
     except KwsError as error:
-        logging.flush()
-        sys.stderr.write(f"error: {error}\n")
-        return 1
+        return _failed(str(error))
+    except ModuleNotFoundError as error:
+        explanation = missing_package.explain(error)
+        if explanation is None:
+            raise
+        return _failed(explanation)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
+
+
+def _failed(message):
+    logging.flush()
+    sys.stderr.write(f"error: {message}\n")
+    return 1

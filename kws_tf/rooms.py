@@ -9,7 +9,6 @@ true level ratio. Recorded impulse responses need no program: a folder of them i
 
 from absl import flags
 
-from kws_tf import worker_pool
 from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
@@ -37,6 +36,7 @@ def main(argv):
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
     if not FLAGS.output:
         raise ConfigError("--output is missing: the folder to make.")
+    from kws_tf import worker_pool
     from kws_tf.synthesis import room_set
 
     ranges = {}

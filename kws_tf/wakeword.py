@@ -24,12 +24,11 @@ import sys
 
 from absl import flags, logging
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, shipped
 from kws_tf.errors import ConfigError, KwsError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
-RECIPE = pathlib.Path(__file__).resolve().parents[1] / "flags" / "wakeword.cfg"
 STATE_FILE = "wakeword.json"
 # 20 ms per inference: half the work of 10 ms, and no later to the ear.
 HOP_FRAMES = 2
@@ -47,7 +46,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("rooms", 200, "Simulated rooms.", lower_bound=1, **place)
     flags.DEFINE_integer("mining_rounds", 1, "Rounds of mining and training again; needs --negatives.", lower_bound=0, **place)
     flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", lower_bound=0, **place)
-    flags.DEFINE_string("recipe", str(RECIPE), "Flagfile of the training.", **place)
+    flags.DEFINE_string("recipe", str(shipped.folder("flags") / "wakeword.cfg"), "Flagfile of the training.", **place)
     flags.DEFINE_string("synthesize_flags", "", 'More flags for kws_tf.synthesize, such as "--positives=4000,500,500 --language=de".',
                         **place)
     flags.DEFINE_string("train_flags", "", 'More flags for kws_tf.train, such as "--tau=2 --epochs=80".', **place)

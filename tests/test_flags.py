@@ -145,6 +145,19 @@ def test_an_error_of_the_house_is_one_line_and_status_1(tmp_path, arguments, sta
     assert (done.returncode, done.stdout, done.stderr) == (status, stdout, stderr)
 
 
+@pytest.mark.parametrize("where", ["main", "define"])
+def test_a_package_that_is_missing_is_one_line_with_its_extra(tmp_path, where):
+    program = tmp_path / "program.py"
+    body = {"main": "pass", "define": "pass", where: "raise ModuleNotFoundError('No module named rich', name='rich')"}
+    program.write_text(f"from kws_tf.flags import run\ndef main(argv):\n    {body['main']}\ndef define(values):\n    {body['define']}\n"
+                       "run(main, define)\n", encoding="utf-8")
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False,
+                          cwd=pathlib.Path(__file__).parents[1], env={"PYTHONPATH": "."})
+    assert done.returncode == 1
+    assert done.stderr == ("error: the package rich is not installed; this program needs it. "
+                           "Install it with: pip install 'kws_tf[train]'\n")
+
+
 def test_help_lists_flags_by_group(tmp_path):
     program = tmp_path / "program.py"
     program.write_text(PROGRAM, encoding="utf-8")

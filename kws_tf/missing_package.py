@@ -1,0 +1,39 @@
+"""Says which extra brings a package that is not installed."""
+
+import importlib.metadata
+import re
+
+REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+).*extra == [\"'](\w+)[\"']")
+
+
+def extras_with(package):
+    """Extras of kws_tf that require a package, in the order of pyproject.toml.
+
+    Args:
+        package: its import name or distribution name.
+    """
+    wanted = _plain(package)
+    found = (REQUIREMENT.match(line) for line in importlib.metadata.requires("kws_tf") or ())
+    return list(dict.fromkeys(match[2] for match in found if match and _plain(match[1]) == wanted))
+
+
+def explain(error):
+    """One line for a ModuleNotFoundError of a package that an extra brings; None if it is none of those.
+
+    Args:
+        error: ModuleNotFoundError.
+
+    Example:
+        >>> explain(ModuleNotFoundError("No module named 'tqdm'", name="tqdm"))
+        "the package tqdm is not installed; this program needs it. Install it with: pip install 'kws_tf[train]'"
+    """
+    package = (error.name or "").partition(".")[0]
+    extras = extras_with(package) if package else []
+    if not extras:
+        return None
+    others = "".join(f" or 'kws_tf[{extra}]'" for extra in extras[1:])
+    return f"the package {package} is not installed; this program needs it. Install it with: pip install 'kws_tf[{extras[0]}]'{others}"
+
+
+def _plain(name):
+    return name.lower().replace("_", "-").replace(".", "-")

@@ -1,0 +1,25 @@
+"""Files that ship with kws_tf beside its code: the folders flags/ and models/."""
+
+import pathlib
+import sysconfig
+
+from kws_tf.errors import ConfigError
+
+
+def folder(name):
+    """The folder of a checkout, or that of an installed package.
+
+    Args:
+        name: "flags" or "models".
+
+    Returns:
+        pathlib.Path.
+
+    Raises:
+        ConfigError: neither is there.
+    """
+    places = (pathlib.Path(__file__).resolve().parents[1] / name, pathlib.Path(sysconfig.get_path("data"), "share", "kws_tf", name))
+    for place in places:
+        if place.is_dir():
+            return place
+    raise ConfigError(f"the folder {name}/ of kws_tf is not there; looked for {' and '.join(map(str, places))}. Install kws_tf again.")
