@@ -149,7 +149,7 @@ def load_model(path, *, interpreter=None, kernels=AUTO, num_threads=1):
     """Opens an exported model after checking it.
 
     Args:
-        path: a .tflite file or its export folder.
+        path: a .tflite file, its export folder, or the name of a shipped model.
         interpreter: "tflite_runtime", "ai_edge_litert" or "tensorflow"; None for the first that works.
         kernels: "auto" (reference kernels for an integer file, so that every machine gives the same bytes as a microcontroller;
             optimised ones for float32), "optimised" (about ten times as fast for integers, logits may differ by a few steps),
@@ -167,7 +167,7 @@ def load_model(path, *, interpreter=None, kernels=AUTO, num_threads=1):
         >>> load_model("runs/pi/export/features").predict("yes.wav").label
         'yes'
     """
-    manifest, content = model_file.read(path)
+    manifest, content = model_file.read(path, "clip")
     return Model(manifest, content, interpreter=interpreter, kernels=kernels, num_threads=num_threads)
 
 

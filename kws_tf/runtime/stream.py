@@ -57,7 +57,7 @@ class Stream:
     """
 
     def __init__(self, path, *, interpreter=None, kernels=AUTO):
-        manifest, content = model_file.read(path)
+        manifest, content = model_file.read(path, "streaming")
         if manifest.kind != "streaming":
             raise ModelFileError(f"{manifest.model_file}: a {manifest.kind} model; a stream needs one made with --streaming.")
         self.manifest, self.labels, self.hop_samples = manifest, manifest.labels, manifest.streaming.hop_samples

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from kws_tf import manifest as manifests
+from kws_tf import shipped
 from kws_tf.errors import ModelFileError
-from kws_tf.runtime import load_model, model_file
+from kws_tf.runtime import Stream, load_model, model_file
 
 
 @pytest.fixture
@@ -21,6 +22,36 @@ def test_reads_by_file_and_by_folder(exported):
     manifest, content = model_file.read(folder)
     assert (manifest, content) == model_file.read(str(folder / "model.tflite"))
     assert content == (folder / "model.tflite").read_bytes() and len(content) == manifest.model_bytes
+
+
+@pytest.fixture
+def zoo(exported, small_stream, tmp_path, monkeypatch):
+    """A folder of shipped models: both with a clip file, one with a streaming file too."""
+    for place, folder in (("one/clip", exported / "features"), ("two/clip", exported / "features"), ("two/streaming", small_stream)):
+        shutil.copytree(folder, tmp_path / "models" / place)
+    monkeypatch.setattr(shipped, "folder", lambda name: tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "models"
+
+
+def test_a_shipped_model_is_found_by_name(zoo):
+    assert load_model("two").manifest.kind == "clip" and Stream("two").manifest.kind == "streaming"
+    assert model_file.find("one/clip") == (zoo / "one" / "clip", None)
+    assert {name: sorted(files) for name, files in model_file.shipped_models().items()} == {"one": ["clip"], "two": ["clip", "streaming"]}
+    (zoo.parent / "two").mkdir()
+    with pytest.raises(ModelFileError, match="two/manifest.json: no manifest"):
+        load_model("two")
+
+
+@pytest.mark.parametrize("name, message", [
+    ("two", "two: the shipped model two has two/clip and two/streaming; name one of them"),
+    ("one/tflm", "one/tflm: the shipped model one has one/clip; name one of them"),
+    ("three", r"three: there is no such file. --model takes .* the name of a shipped model \(one, two\)\."),
+    ("one/../two/clip", "the shipped model one has one/clip; name one of them"),
+])
+def test_a_name_that_is_none_or_stands_for_two_files_is_refused(zoo, name, message):
+    with pytest.raises(ModelFileError, match=message):
+        model_file.find(name)
 
 
 def test_every_truncated_file_is_refused(copy):
@@ -61,7 +92,7 @@ def test_a_text_file_with_a_matching_manifest_is_refused(copy):
 
 
 def test_missing_things(copy, tmp_path):
-    with pytest.raises(ModelFileError, match="no such file. --model takes a .tflite file or its export folder"):
+    with pytest.raises(ModelFileError, match="no such file. --model takes a .tflite file, its export folder, or the name"):
         load_model(tmp_path / "nothing.tflite")
     with pytest.raises(ModelFileError, match="no manifest beside the model"):
         load_model(tmp_path)
