@@ -286,6 +286,7 @@ class TrainConfig:
         pre_roll_frames: feature frames of earlier audio in front of the clips of some batches, and in the evaluation "pre_roll"; the
             mean over time leaves them out. 116 fill the whole context of BC-ResNet.
         pre_roll_probability: share of the training batches with pre-roll; 0 for none. For networks that will run in a stream.
+        initial_weights: run folder whose best weights the training starts from; "" for freshly drawn ones.
     """
 
     batch_size: int = 100
@@ -305,6 +306,7 @@ class TrainConfig:
     layout: str = "auto"
     pre_roll_frames: int = 116
     pre_roll_probability: float = 0.0
+    initial_weights: str = ""
 
     def __post_init__(self):
         own = "training"

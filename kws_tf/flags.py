@@ -101,6 +101,8 @@ HELP = {
         "layout": "Tensor layout in training: auto, channels_last, batch_innermost (about 1.7 times faster on CPUs).",
         "pre_roll_frames": "Feature frames of earlier audio ahead of a clip, in batches with pre-roll and in the evaluation with it.",
         "pre_roll_probability": "Share of training batches whose clips follow on earlier audio, as in a stream; 0 for none.",
+        "initial_weights": "Run folder whose best weights the training starts from, with the same network and features; classes may "
+                           "differ. Empty for freshly drawn weights.",
     },
 }
 

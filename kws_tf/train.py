@@ -2,6 +2,7 @@
 
     python -m kws_tf.train --flagfile flags/pi.cfg --data_root DIR
     python -m kws_tf.train --data_root DIR --n_mels 80 --clip_duration=1.4 --lr=0.002 --epochs=100 --patience=7 --tau=2
+    python -m kws_tf.train --data_root DIR --initial_weights runs/OTHER --lr=0.02 --epochs=20 --warmup_epochs=1
     python -m kws_tf.train --resume --run_dir runs/NAME
 
 DIR holds training/<class>/**, validation/<class>/** and, if there is one, testing/<class>/**. Everything that a run makes is in
@@ -42,7 +43,7 @@ def define(flag_values=FLAGS):
 
 def _configuration():
     """(RunConfig, RunFolder) of a new run or of the run to continue, by the flags."""
-    from kws_tf.training import run_folder
+    from kws_tf.training import initial_weights, run_folder
 
     if FLAGS.resume and FLAGS.overwrite:
         raise ConfigError("--resume and --overwrite contradict each other; give one of them.")
@@ -55,6 +56,7 @@ def _configuration():
         folder = run_folder.RunFolder(FLAGS.run_dir or pathlib.Path("runs") / run_folder.default_name(config))
     if not FLAGS.resume:
         folder.require_free(FLAGS.overwrite)
+        initial_weights.require_same_network(config, folder)
         return config, folder
     stored = folder.config()
     config = run_config(base=stored)

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -120,6 +121,23 @@ def test_a_killed_run_continues_bit_for_bit(whole_run, tones, tmp_path):
             np.testing.assert_array_equal(after[key], value, err_msg=key)
 
 
+@pytest.mark.slow
+def test_a_run_starts_from_the_weights_of_another_and_goes_on_without_it(whole_run, tones, tmp_path):
+    source, folder = tmp_path / "source", tmp_path / "second"
+    shutil.copytree(whole_run[0], source)
+    further = [*RECIPE, "--epochs=2", "--warmup_epochs=0", "--lr=0.005", "--schedule=constant", "--noexport"]
+    status, _, errors = train(folder, "--data_root", tones, "--initial_weights", source, *further)
+    assert status == 0, errors
+    assert "starting from the weights of" in errors
+    assert json.loads((folder / "config.json").read_text())["train"]["initial_weights"] == str(source)
+    # Twenty epochs of training are in the first figure of the second run.
+    assert float(history(folder)[0]["val_loss"]) < float(history(whole_run[0])[1]["val_loss"]) / 2
+    shutil.rmtree(source)
+    status, _, errors = train(folder, "--resume", "--epochs=3", "--noexport", "--threads=1")
+    assert status == 0 and "starting from the weights" not in errors, errors
+    assert len(history(folder)) == 3
+
+
 def contents(path):
     """Every array of a weights file or checkpoint; the time that epochs took is left out."""
     arrays = {}
@@ -141,6 +159,7 @@ def contents(path):
     (["--resume", "--lr=0.2"], "error: --resume continues a run unchanged, but these settings differ: lr: 0.05 -> 0.2."),
     (["--resume", "--overwrite"], "error: --resume and --overwrite contradict each other"),
     ([], "error: --data_root is missing"),
+    (["--overwrite", "--data_root", "x", "--initial_weights", "nowhere"], "error: --initial_weights=nowhere: no run folder"),
     (["--data_root", "x"], "holds a run already. Continue it with --resume"),
     (["--data_root", "x", "clips"], "error: unexpected argument 'clips'"),
     (["--resume", "--threads=-1"], "flag --threads=-1: -1 is not a non-negative integer"),

@@ -9,7 +9,7 @@ from absl import logging
 from kws_tf import augment, dataset, features, models
 from kws_tf.errors import TrainingError
 from kws_tf.recall_area import ClipRecallArea
-from kws_tf.training import pre_roll
+from kws_tf.training import initial_weights, pre_roll
 from kws_tf.training.curriculum import Curriculum
 from kws_tf.training.loop import Loop, Outcome
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
@@ -101,6 +101,8 @@ def train(config, folder, clips, *, resume=False, overwrite=False, on_epoch=None
         area = ClipRecallArea(clips.classes, validation.labels, validation.lengths, config.clip_samples, config.features.sample_rate)
     loop = Loop(network, folder, config, training=clips.splits["training"], validation=validation, n_classes=len(clips.classes),
                 recall_area=area, on_epoch=on_epoch, curriculum=curriculum)
+    if config.train.initial_weights and not (resume and folder.checkpoint_file.exists()):
+        initial_weights.load(network.backbone, clips.classes, config, folder)
     # Only a run that can start makes or replaces a folder.
     if resume:
         loop.resume()
