@@ -22,7 +22,7 @@ def test_every_command_can_be_parsed(module, tool, arguments):
 
 def test_every_program_is_shown():
     assert {module or tool for module, tool, _ in COMMANDS} == {
-        "kws_tf.convert", "kws_tf.calibrate", "kws_tf.evaluate", "kws_tf.mine", "kws_tf.listen", "tools/long_audio"}
+        "kws_tf.convert", "kws_tf.calibrate", "kws_tf.evaluate", "kws_tf.mine", "kws_tf.listen", "kws_tf.train", "tools/long_audio"}
 
 
 def test_the_settings_are_those_of_the_detector():
