@@ -149,3 +149,14 @@ def small_stream(small_network, tone_clips, tmp_path_factory):
     export_streaming(small_network.model, small_network.config, CLASSES, tone_clips[0], folder, profile="pi", state="external",
                      hop_frames=5)
     return folder
+
+
+@pytest.fixture(scope="session")
+def micro_stream(small_network, tone_clips, tmp_path_factory):
+    """Streaming export of the small network for microcontrollers: PCM in, internal state, 2 frames per step; not to be changed."""
+    from kws_tf.tflite.streaming_export import export_streaming
+
+    folder = tmp_path_factory.mktemp("micro") / "tflm_stream"
+    export_streaming(small_network.model, small_network.config, CLASSES, tone_clips[0], folder, profile="tflm", state="internal",
+                     hop_frames=2, metrics={"validation_accuracy": 0.5}, data_licence="CC0")
+    return folder

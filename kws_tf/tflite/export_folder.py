@@ -45,7 +45,7 @@ def write(folder, files, model_file):
 
     Args:
         folder: absent, empty, or an earlier export of the same model file; its parents are made.
-        files: name -> bytes; the model file and manifest.json among them.
+        files: name -> bytes; the model file and manifest.json among them. A name may have folders in front, with slashes.
         model_file: name of the model file.
 
     Raises:
@@ -59,11 +59,10 @@ def write(folder, files, model_file):
         shutil.rmtree(staging, ignore_errors=True)
         staging.mkdir()
         for name, content in files.items():
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
             _write_flushed(staging / name, content)
         if folder.exists():
-            for kept in folder.iterdir():
-                if kept.name not in files:
-                    _copy(kept, staging / kept.name)
+            _carry_over(folder, staging)
             _flush(staging)
             _exchange(staging, folder)
         else:
@@ -74,6 +73,16 @@ def write(folder, files, model_file):
         raise ConversionError(f"{folder}: the export cannot be written ({error}).") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
+
+
+def _carry_over(old, new):
+    """Copies what only the old folder has."""
+    for entry in old.iterdir():
+        target = new / entry.name
+        if not os.path.lexists(target):
+            _copy(entry, target)
+        elif target.is_dir() and entry.is_dir() and not entry.is_symlink():
+            _carry_over(entry, target)
 
 
 def _copy(source, target):
