@@ -1,5 +1,5 @@
-// The detector: score bytes in, keyword events out. Integers only; the same events, bit for bit, as kws_tf/runtime/detector.py, which states
-// the algorithm step by step. firmware/golden/detector.json holds streams that both must reproduce.
+// The detector: score bytes in, keyword events out. Integers only; the same events, bit for bit, as kws_tf/runtime/detector.py, which
+// states the algorithm step by step. firmware/golden/detector.json holds streams that both must reproduce.
 #ifndef KWS_DETECTOR_H_
 #define KWS_DETECTOR_H_
 

@@ -14,7 +14,7 @@ uint32_t kws_port_read_microphone(int16_t* pcm, uint32_t n_samples);
 // Samples that were lost since the start because they were read too late; a number that only grows.
 uint32_t kws_port_lost_samples();
 
-// Time in microseconds from any start; may wrap.
+// Time in microseconds from any start; wraps at 2^32.
 uint32_t kws_port_microseconds();
 
 // Writes one line, without its end, to wherever people look.

@@ -1,5 +1,5 @@
-// Runs the golden audio of kws_golden.h through the engine and compares every byte: shows at boot that model, kernels, compiler and arena of
-// this board give what the PC gave. Costs flash for the audio only where it is used.
+// Runs the golden audio of kws_golden.h through the engine and compares every byte: shows at boot that model, kernels, compiler and arena
+// of this board give what the PC gave. Costs flash for the audio only where it is used.
 #ifndef KWS_SELF_TEST_H_
 #define KWS_SELF_TEST_H_
 
@@ -7,8 +7,8 @@
 
 class KwsSelfTest {
  public:
-  // Runs the golden audio, resets, runs it again, and resets: an equal second pass proves the reset. Writes what it found to the log: time per
-  // hop, arena in use, differences. Returns whether all bytes are those of the PC in both passes.
+  // Runs the golden audio, resets, runs it again, and resets: an equal second pass proves the reset. Writes what it found to the log:
+  // time per hop, arena in use, differences. Returns whether all bytes are those of the PC in both passes.
   bool run(KwsEngine& engine);
 
   // Of the last run, both passes together: bytes compared, those that differ, the largest difference of a logit, the longest hop.

@@ -29,7 +29,7 @@ class Golden:
 
 
 def synthetic(n_samples, sample_rate, seed=6):
-    """Bursts of rising and falling tones with overtones in quiet noise: int16 [n_samples]. Not speech, but it moves every part of a network."""
+    """Bursts of rising and falling tones with overtones in quiet noise: int16 [n_samples]. No speech, but it moves all of a network."""
     random = np.random.default_rng(seed)
     seconds = np.arange(n_samples) / sample_rate
     signal = random.normal(0, 0.003, n_samples)

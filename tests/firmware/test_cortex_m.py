@@ -11,7 +11,8 @@ from tests.firmware.test_detector import GOLDEN, golden_lines, golden_stream
 MISSING = [name for name in ("arm-none-eabi-g++", "qemu-system-arm") if shutil.which(name) is None]
 pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"{' and '.join(MISSING)} not installed (Debian: gcc-arm-none-eabi "
                                 "libnewlib-arm-none-eabi libstdc++-arm-none-eabi-newlib qemu-system-arm)")
-CORTEX_M4 = [*STRICT, "-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-ffunction-sections", "-fdata-sections"]
+CORTEX_M4 = [*STRICT, "-Os", "-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16", "-ffunction-sections",
+             "-fdata-sections"]
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,14 @@ def test_an_array_is_broken_into_lines():
 
 
 @pytest.mark.parametrize("words, literal", [
-    ("jarvis", '"jarvis"'), ('say "x\\y"', '"say \\"x\\\\y\\""'), ("what??/", '"what\\077\\077/"'), ("a\n1", '"a\\0121"'), ("مرحبا", '"مرحبا"')])
+    ("jarvis", '"jarvis"'), ('say "x\\y"', '"say \\"x\\\\y\\""'), ("what??/", '"what\\077\\077/"'), ("a\n1", '"a\\0121"'),
+    ("مرحبا", '"مرحبا"')])
 def test_words_are_escaped(words, literal):
     assert c_source.text(words) == literal
 
 
 def test_a_header_is_guarded():
     text = c_source.header("kws_x.h", ["One.", "Two."], "inline constexpr int kX = 1;\n", ("<cstdint>", '"kws_y.h"'))
-    assert text.startswith('// One.\n// Two.\n#ifndef KWS_X_H_\n#define KWS_X_H_\n\n#include <cstdint>\n#include "kws_y.h"\n\nnamespace kws_model {')
+    assert text.startswith('// One.\n// Two.\n#ifndef KWS_X_H_\n#define KWS_X_H_\n\n#include <cstdint>\n#include "kws_y.h"\n\n'
+                           "namespace kws_model {\n\ninline constexpr int kX = 1;\n")
     assert text.endswith("}  // namespace kws_model\n\n#endif  // KWS_X_H_\n")

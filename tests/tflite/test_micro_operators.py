@@ -28,7 +28,7 @@ def test_exactly_the_operators_of_a_file(micro_stream):
 def test_a_type_without_a_kernel_of_its_own_takes_the_general_one():
     graph = TfliteGraph()
     x = graph.input("x", (1, 4), 1.0)
-    content = flatbuffer.write(graph.finish([x], [graph.multiply(x, x, 1.0)]))
+    content = flatbuffer.write(graph.finish([x], [graph.apply("MUL", "y", [x, x], (1, 4), 1.0)]))
     assert micro_operators.registrations(content) == ["AddMul()"]
 
 
