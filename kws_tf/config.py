@@ -144,6 +144,8 @@ class AugmentConfig:
 
     Args:
         tape_prob, tape_speed: share of clips that are played as a tape at another speed, and low and high of the speed.
+        warp_prob, frequency_warp: share of clips whose frequency axis is stretched (kws_tf.augment.FrequencyWarp), and low and high of
+            the factor; log-mel features alone.
         shift_prob, shift_ms: time shift by up to +-shift_ms, zero fill.
         noise_dir: folder of noise recordings; "" for none.
         noise_fraction: share of each recording, from its start, that is used (the rest may be in silence clips or tests).
@@ -155,7 +157,8 @@ class AugmentConfig:
         rir_prob: share of clips that are in a room, their noise with them; noise_snr_db then is that of the sources.
         gain_prob, gain_db: level change drawn from U(gain_db).
         curriculum: stages of the run as JSON text, see kws_tf.training.curriculum; "" for the same all the time.
-        mic_prob: share of clips that go through a cheap microphone: band limits, tilted spectrum, clipping.
+        mic_prob: share of clips that go through a cheap microphone: band limits, tilted and uneven spectrum, clipping.
+        mic_uneven_db: its response goes up and down by up to so many dB, at a point in every octave.
         peak_normalize: bring every training clip to full scale first; only to reproduce the published training of SparkNet.
         silence_label, silence_amplitude: clips of this class always get noise at amplitude U(silence_amplitude),
             synthetic noise if there is no noise_dir.
@@ -166,6 +169,8 @@ class AugmentConfig:
 
     tape_prob: float = 0.0
     tape_speed: tuple[float, ...] = (0.88, 1.14)
+    warp_prob: float = 0.0
+    frequency_warp: tuple[float, ...] = (0.85, 1.2)
     shift_prob: float = 0.8
     shift_ms: float = 100.0
     noise_dir: str = ""
@@ -181,6 +186,7 @@ class AugmentConfig:
     gain_prob: float = 0.0
     gain_db: tuple[float, ...] = (-20.0, 6.0)
     mic_prob: float = 0.0
+    mic_uneven_db: float = 0.0
     curriculum: str = ""
     peak_normalize: bool = False
     silence_label: str = "_silence_"
@@ -193,7 +199,8 @@ class AugmentConfig:
 
     def __post_init__(self):
         own = "augment"
-        for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "tape_prob", "spec_prob"):
+        for name in ("shift_prob", "noise_prob", "white_noise_prob", "rir_prob", "gain_prob", "mic_prob", "tape_prob", "warp_prob",
+                     "spec_prob"):
             _require_range(own, name, getattr(self, name), 0, 1)
         _require_range(own, "noise_fraction", self.noise_fraction, 0, 1, above=True)
         _require_range(own, "shift_ms", self.shift_ms, 0)
@@ -204,7 +211,11 @@ class AugmentConfig:
         _require_pair(own, "white_noise_dbfs", self.white_noise_dbfs)
         _require_pair(own, "tape_speed", self.tape_speed, 0.5)
         _require(self.tape_speed[1] <= 2, f"{own}: tape_speed must be at most 2; received {self.tape_speed!r}. Set --tape_speed.")
+        _require_pair(own, "frequency_warp", self.frequency_warp, 0.5)
+        _require(self.frequency_warp[1] <= 1.6, f"{own}: frequency_warp must be at most 1.6; received {self.frequency_warp!r}. "
+                 "Set --frequency_warp.")
         _require_pair(own, "gain_db", self.gain_db)
+        _require_range(own, "mic_uneven_db", self.mic_uneven_db, 0, 30)
         for name in ("frequency_masks", "time_masks", "time_mask_frames"):
             _require_range(own, name, getattr(self, name), 0)
         _require_range(own, "frequency_mask_rows", self.frequency_mask_rows, -1)

@@ -42,6 +42,8 @@ HELP = {
     "augment": {
         "tape_prob": "Share of training clips that are played as a tape at another speed: pitch, formants and tempo move together.",
         "tape_speed": "Low,high of the speed of the tape.",
+        "warp_prob": "Share of training clips whose frequency axis is stretched, as by a vocal tract of another length (log-mel only).",
+        "frequency_warp": "Low,high of the factor; formants move, tempo stays.",
         "shift_prob": "Share of training clips that are shifted in time.",
         "shift_ms": "Largest shift in milliseconds, both ways; zero fill.",
         "noise_dir": "Folder of background noise recordings; empty for no noise.",
@@ -57,6 +59,7 @@ HELP = {
         "gain_prob": "Share of training clips whose level changes.",
         "gain_db": "Low,high of the level change in dB.",
         "mic_prob": "Share of training clips that go through a cheap microphone: band limits, tilt, clipping.",
+        "mic_uneven_db": "Its response goes up and down by up to so many dB, at a point in every octave.",
         "curriculum": "JSON file of stages by epoch: sampling of classes, rir_prob, noise_prob, noise_snr_db.",
         "peak_normalize": "Bring every training clip to full scale first, as the published training of SparkNet does.",
         "silence_label": "Class whose training clips always get noise at U(silence_amplitude).",

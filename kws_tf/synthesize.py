@@ -36,6 +36,7 @@ def define(flag_values=FLAGS):
                         "if it knows them.", **place)
     flags.DEFINE_list("positives", "2000,250,250", "Clips of each phrase in training,validation,testing.", **place)
     flags.DEFINE_list("unknowns", "4000,500,500", "Clips of other speech in training,validation,testing.", **place)
+    flags.DEFINE_list("other_speech", "4000,500,500", "At most so many pieces of --negatives in training,validation,testing.", **place)
     flags.DEFINE_list("silences", "400,50,50", "Clips of noise alone in training,validation,testing.", **place)
     flags.DEFINE_float("clip_duration", 1.5, "Length of every clip in seconds; a phrase must fit.", **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", **place)
@@ -44,6 +45,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("near_misses", 200, "Different near misses of each phrase.", lower_bound=1, **place)
     flags.DEFINE_integer("seed", 1, "Of every random draw.", lower_bound=0, **place)
     flags.DEFINE_string("recordings", "", "Folder of your own recordings to merge in: <class>/<speaker>/*, split by speaker.", **place)
+    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrases, cut into pieces of _unknown_; folders training, "
+                        "validation and testing in it are kept apart, else recordings are dealt.", **place)
     flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the path of a recording (its first group).",
                         **place)
     flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
@@ -57,7 +60,7 @@ def settings():
     return SynthesisConfig(
         phrases=tuple(FLAGS.phrase), language=FLAGS.language, seed=FLAGS.seed, word_list=FLAGS.word_list, near_misses=FLAGS.near_misses,
         clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, snr_db=_numbers("snr_db", float),
-        **{name: _numbers(name, int) for name in ("positives", "unknowns", "silences")})
+        **{name: _numbers(name, int) for name in ("positives", "unknowns", "other_speech", "silences")})
 
 
 def _numbers(name, kind):
@@ -89,11 +92,12 @@ def main(argv):
         raise ConfigError("--speaker_pattern belongs to --recordings; give both.")
     if FLAGS.command and FLAGS.engine != "command":
         raise ConfigError("--command belongs to --engine=command; give both.")
-    from kws_tf.synthesis import clip_plan, clip_set, engine, recordings
+    from kws_tf.synthesis import clip_plan, clip_set, engine, other_speech, recordings
 
     chosen = engine.choose(FLAGS.engine, language=FLAGS.language, voices=FLAGS.voice, command=FLAGS.command)
     config = settings()
-    own = recordings.find(FLAGS.recordings, config, FLAGS.speaker_pattern) if FLAGS.recordings else ()
+    own = [*(recordings.find(FLAGS.recordings, config, FLAGS.speaker_pattern) if FLAGS.recordings else ()),
+           *(other_speech.find(FLAGS.negatives, config) if FLAGS.negatives else ())]
     if FLAGS.dry_run:
         describe(clip_plan.plan(config, chosen), own)
         return

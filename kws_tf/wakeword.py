@@ -9,8 +9,9 @@ step is one of these programs and its command is printed: it can be run alone. A
 again; an interrupted training goes on after its last epoch.
 
 --negatives are hours of recordings without the phrase: speech, music, the rooms of the device; folders training/, validation/ and testing/
-in it, if there are any, are kept apart. With them come rounds of mining (what was wrongly taken for the phrase joins the training) and
-thresholds that mean something. Without them thresholds are set on synthetic speech, and the false accepts of real life are unknown.
+in it are kept apart, and without them its recordings are dealt. Those of training are cut into pieces that the network learns from, and
+mined (what was wrongly taken for the phrase joins the training); those of validation choose the thresholds, those of testing count the
+false accepts. Without --negatives thresholds are set on synthetic speech, and the false accepts of real life are unknown.
 """
 
 import hashlib
@@ -39,7 +40,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "wakeword"}
     flags.DEFINE_multi_string("phrase", [], "What to detect; give it once per phrase.", **place)
     flags.DEFINE_string("output", "", "Folder of everything.", **place)
-    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for mining, thresholds and false accepts.", **place)
+    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for training, mining, thresholds and false accepts.", **place)
     flags.DEFINE_string("recordings", "", "Folder of your own recordings of the phrase, see kws_tf.synthesize.", **place)
     flags.DEFINE_string("noise_dir", "", "Folder of background noise; empty for the synthetic noise of the data set.", **place)
     flags.DEFINE_string("rir_dir", "", "Folder of room impulse responses; empty for simulated rooms.", **place)
@@ -104,10 +105,33 @@ class Chain:
         atomic_file.write_text(self.output / STATE_FILE, json.dumps(self._state, indent=1) + "\n")
 
 
-def negatives(folder, split):
-    """The part of --negatives for a split: its subfolder, or all of it where it has no such folders."""
-    own = pathlib.Path(folder, split)
-    return own if own.is_dir() else pathlib.Path(folder)
+def dealt(folder, output, dry_run=False):
+    """--negatives with a folder for each split: the folder itself, or links to its recordings in `output`/negatives.
+
+    Raises:
+        ConfigError: a folder of a split is missing, or gets no recording.
+    """
+    folder, splits = pathlib.Path(folder), ("training", "validation", "testing")
+    missing = [name for name in splits if not (folder / name).is_dir()]
+    if not missing:
+        return folder
+    if len(missing) < len(splits):
+        raise ConfigError(f"--negatives={folder}: there is no folder {' and '.join(missing)} in it. Expected folders {', '.join(splits)}, "
+                          "or recordings alone, which are dealt.")
+    from kws_tf.synthesis import other_speech, settings
+
+    found = other_speech.by_split(folder, settings.SynthesisConfig.speaker_shares)
+    empty = [name for name, paths in found.items() if not paths]
+    if empty:
+        raise ConfigError(f"--negatives={folder}: its recordings are dealt whole, and {' and '.join(empty)} got none of them. Give more and "
+                          f"shorter ones, or folders {', '.join(splits)}.")
+    target = output / "negatives"
+    for name, paths in found.items() if not dry_run else ():
+        shutil.rmtree(target / name, ignore_errors=True)
+        for path in paths:
+            (target / name / path).parent.mkdir(parents=True, exist_ok=True)
+            (target / name / path).symlink_to((folder / path).resolve())
+    return target
 
 
 def flagfile_value(path, name, default):
@@ -120,11 +144,16 @@ def flagfile_value(path, name, default):
     return found[-1] if found else default
 
 
-def prepare(chain):
-    """Data and rooms; returns the flags of training."""
+def prepare(chain, other_speech):
+    """Data and rooms; returns the flags of training.
+
+    Args:
+        chain: Chain. other_speech: folder of --negatives, "" for none.
+    """
     output, data = chain.output, chain.output / "data"
     seconds = flagfile_value(FLAGS.recipe, "clip_duration", "1.0")
-    own = ("--recordings", FLAGS.recordings) if FLAGS.recordings else ()
+    own = [text for name, folder in (("recordings", FLAGS.recordings), ("negatives", other_speech)) if folder
+           for text in (f"--{name}", folder)]
     phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
     chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own,
                *shlex.split(FLAGS.synthesize_flags))
@@ -161,17 +190,18 @@ def main(argv):
         except OSError as error:
             raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
     chain = Chain(output, FLAGS.dry_run)
-    recipe = prepare(chain)
+    other_speech = dealt(FLAGS.negatives, output, FLAGS.dry_run) if FLAGS.negatives else ""
+    recipe = prepare(chain, other_speech)
     model = train(chain, "", output / "run", recipe)
     data = output / "data"
-    for number in range(1, FLAGS.mining_rounds + 1 if FLAGS.negatives else 1):
-        chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", negatives(FLAGS.negatives, "training"),
+    for number in range(1, FLAGS.mining_rounds + 1 if other_speech else 1):
+        chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", other_speech / "training",
                    "--output", data / "training")
         model = train(chain, f" {number}", output / f"run_mined{number}", recipe)
-    ambient = negatives(FLAGS.negatives, "validation") if FLAGS.negatives else data / "validation" / "_unknown_"
+    ambient = other_speech / "validation" if other_speech else data / "validation" / "_unknown_"
     chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)
-    unheard = negatives(FLAGS.negatives, "testing") if FLAGS.negatives else data / "testing" / "_unknown_"
+    unheard = other_speech / "testing" if other_speech else data / "testing" / "_unknown_"
     chain.step("evaluate", "kws_tf.evaluate", "--model", model, "--ambient", unheard)
     if not FLAGS.negatives:
         logging.warning("Without --negatives the thresholds were set on synthetic speech. Record an hour of the place where the device "

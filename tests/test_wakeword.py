@@ -3,7 +3,9 @@
 import json
 import types
 
+import numpy as np
 import pytest
+import soundfile
 from absl import flags
 
 from kws_tf import wakeword
@@ -89,8 +91,8 @@ def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path)
         "synthesise", "rooms", "train", "convert", "calibrate", "evaluate"}
 
 
-def test_negatives_are_mined_and_kept_apart(run, tmp_path):
-    for split in ("training", "validation"):
+def test_negatives_are_learnt_mined_and_kept_apart(run, tmp_path):
+    for split in ("training", "validation", "testing"):
         (tmp_path / "speech" / split).mkdir(parents=True)
     commands = run("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech", "--mining_rounds=2",
                    "--rir_dir", tmp_path / "speech")
@@ -101,7 +103,32 @@ def test_negatives_are_mined_and_kept_apart(run, tmp_path):
     assert [value(commands, "train", "--run_dir", index).rsplit("/", 1)[1] for index in range(3)] == ["run", "run_mined1", "run_mined2"]
     assert value(commands, "mine", "--model", 1) == str(tmp_path / "wake" / "run_mined1" / "export" / "pi_stream")
     assert value(commands, "calibrate", "--ambient") == str(tmp_path / "speech" / "validation")
-    assert value(commands, "evaluate", "--ambient") == str(tmp_path / "speech"), "there is no testing folder"
+    assert value(commands, "evaluate", "--ambient") == str(tmp_path / "speech" / "testing")
+    assert value(commands, "synthesize", "--negatives") == str(tmp_path / "speech")
+
+
+def test_negatives_without_folders_are_dealt(run, tmp_path):
+    (tmp_path / "speech" / "deep").mkdir(parents=True)
+    for number in range(30):
+        soundfile.write(tmp_path / "speech" / "deep" / f"{number}.wav", np.zeros(160), 16000)
+    commands = run("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech")
+    dealt = tmp_path / "wake" / "negatives"
+    assert value(commands, "synthesize", "--negatives") == str(dealt)
+    assert value(commands, "calibrate", "--ambient") == str(dealt / "validation")
+    found = [path for split in ("training", "validation", "testing") for path in (dealt / split).rglob("*.wav")]
+    assert len(found) == 30 and len({path.name for path in found}) == 30 and all(soundfile.info(path).frames == 160 for path in found)
+    assert run("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech") == [], "nothing is done twice"
+
+
+def test_negatives_that_cannot_be_kept_apart_are_refused(run, tmp_path):
+    (tmp_path / "speech" / "training").mkdir(parents=True)
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech")
+    with pytest.raises(ConfigError, match="there is no folder validation and testing in it"):
+        run(*arguments)
+    (tmp_path / "speech" / "training").rmdir()
+    soundfile.write(tmp_path / "speech" / "one.wav", np.zeros(160), 16000)
+    with pytest.raises(ConfigError, match="dealt whole, and .* got none"):
+        run(*arguments)
 
 
 def test_a_dry_run_runs_nothing(run, tmp_path, capsys):

@@ -4,6 +4,7 @@ A draw is a dictionary of small tensors, one entry per clip. It can be recorded 
 """
 
 from kws_tf.augment.background_noise import BackgroundNoise
+from kws_tf.augment.frequency_warp import FrequencyWarp
 from kws_tf.augment.gain import Gain
 from kws_tf.augment.microphone import Microphone
 from kws_tf.augment.noise_bank import NoiseBank
@@ -16,5 +17,5 @@ from kws_tf.augment.time_shift import TimeShift
 from kws_tf.augment.waveform_augment import WaveformAugment
 from kws_tf.augment.white_noise import WhiteNoise
 
-__all__ = ["BackgroundNoise", "Gain", "Microphone", "NoiseBank", "PeakNormalization", "Room", "SpecAugment", "TapeSpeed", "TimeShift",
-           "WaveformAugment", "WhiteNoise", "frequency_mask_rows", "synthetic_noise"]
+__all__ = ["BackgroundNoise", "FrequencyWarp", "Gain", "Microphone", "NoiseBank", "PeakNormalization", "Room", "SpecAugment", "TapeSpeed",
+           "TimeShift", "WaveformAugment", "WhiteNoise", "frequency_mask_rows", "synthetic_noise"]

@@ -77,7 +77,7 @@ class WaveformAugment:
         if augment.gain_prob:
             self.gain = Gain(augment.gain_prob, augment.gain_db)
         if augment.mic_prob:
-            self.microphone = Microphone(augment.mic_prob, sample_rate, clip_samples)
+            self.microphone = Microphone(augment.mic_prob, sample_rate, clip_samples, augment.mic_uneven_db)
         self.clip_samples = clip_samples
         self._stage = {}
         if augment.curriculum:

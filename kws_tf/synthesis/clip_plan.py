@@ -17,14 +17,15 @@ class Clip:
     """One line of the manifest: every drawn parameter of one clip.
 
     Args:
-        file: relative to the folder of the set. label: class. kind: "positive", "silence", "recording" or one of settings.KINDS.
+        file: relative to the folder of the set. label: class. kind: "positive", "silence", "recording", "other_speech" or one of
+            settings.KINDS.
         pieces: tuple of Piece, spoken by one voice, put together; none for silence and recordings.
         phonemes: of the texts of all pieces, IPA; what a cut drops is included.
         speaker: name that is in one split alone. voice: what the engine drew.
         formant_scale: see SynthesisConfig. position: of the speech, 0 (at the start of the clip) to 1 (at its end).
         noise: kind of noise, "" for none. snr_db: speech over noise. peak_db: level of the largest sample.
         seed: of the speech and the noise.
-        source: path of a recording.
+        source: path of a recording. source_start_s, source_seconds: the piece of it that is taken; 0 seconds for all of it.
     """
 
     file: str
@@ -41,6 +42,8 @@ class Clip:
     peak_db: float = 0.0
     seed: int = 0
     source: str = ""
+    source_start_s: float = 0.0
+    source_seconds: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kws_tf import audio
 from kws_tf.errors import DatasetError
-from kws_tf.synthesis import mixing, noise
+from kws_tf.synthesis import mixing, noise, other_speech
 
 # A multiple of this keeps the ratio to the sample rate short, and with it the resampling filter.
 _RATE_STEP = 50
@@ -27,12 +27,14 @@ def render(clip, settings, engine):
         engine: Engine.
 
     Returns:
-        (int16 [samples], the clip with the voice that was used). A recording keeps its length, all others have clip_samples.
+        (int16 [samples], the clip with the voice that was used). Recordings and their pieces keep their length, all others have clip_samples.
 
     Raises:
         DatasetError: the speech does not fit at the highest speed.
         AudioError: the engine cannot say the text, or a recording cannot be read.
     """
+    if clip.source_seconds:
+        return other_speech.read(clip, settings.sample_rate), clip
     if clip.source:
         return audio.read_pcm(clip.source, settings.sample_rate), clip
     rng = np.random.default_rng(clip.seed)

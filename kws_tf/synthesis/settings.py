@@ -24,6 +24,7 @@ class SynthesisConfig:
         language: code for words and phonemes.
         seed: of every draw.
         positives, unknowns, silences: number of clips per phrase, of `_unknown_` and of `_silence_` in training, validation, testing.
+        other_speech: at most so many pieces of recordings without the phrases, on top of the unknowns.
         kinds: share of each of KINDS among the clips of `_unknown_`.
         other_words: the words for negatives; empty for `n_words` of `word_list` (a file), or of wordfreq if that is empty.
         unseen_share: of the words, spoken in validation and testing only, unless as a near miss: a device also hears words that training
@@ -47,6 +48,7 @@ class SynthesisConfig:
     positives: tuple[int, ...] = (2000, 250, 250)
     unknowns: tuple[int, ...] = (4000, 500, 500)
     silences: tuple[int, ...] = (400, 50, 50)
+    other_speech: tuple[int, ...] = (4000, 500, 500)
     kinds: tuple[float, ...] = (0.3, 0.15, 0.05, 0.1, 0.15, 0.25)
     other_words: tuple[str, ...] = ()
     word_list: str = ""
@@ -67,7 +69,7 @@ class SynthesisConfig:
     babble_voices: int = 6
 
     def __post_init__(self):
-        for name in ("positives", "unknowns", "silences", "speaker_shares"):
+        for name in ("positives", "unknowns", "silences", "other_speech", "speaker_shares"):
             values = getattr(self, name)
             _require(len(values) == 3 and min(values) > 0, f"{name} must be three positive numbers, for training, validation and testing; "
                      f"received {values!r}.")

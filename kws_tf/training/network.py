@@ -8,7 +8,7 @@ from kws_tf.training.pre_roll import logits_of_last_frames
 
 
 class TrainingNetwork(keras.Model):
-    """int16 PCM -> waveform augmentation -> features -> SpecAugment -> backbone -> logits.
+    """int16 PCM -> waveform augmentation -> features -> frequency warp -> SpecAugment -> backbone -> logits.
 
     Augmentation acts in training alone. All its draws come from one SeedGenerator and those of the dropout layers, whose states
     kws_tf.training.randomness sets at the start of every epoch.
@@ -16,7 +16,7 @@ class TrainingNetwork(keras.Model):
     Args:
         features: layer, float PCM [batch, samples] -> [batch, time, frequency, 1].
         backbone: built keras.Model, features -> logits [batch, classes].
-        waveform_augment, spec_augment: objects with draw and apply (kws_tf.augment), or None.
+        waveform_augment, frequency_warp, spec_augment: objects with draw and apply (kws_tf.augment), or None.
         pre_roll_augment: in the place of waveform_augment for clips with earlier audio in front, made for that length; or None.
         forward: training forward of the backbone on the same variables, (features, training, last_frames=None) -> logits; None for
             the backbone itself.
@@ -31,12 +31,14 @@ class TrainingNetwork(keras.Model):
         [batch, classes], logits.
     """
 
-    def __init__(self, features, backbone, *, waveform_augment=None, spec_augment=None, pre_roll_augment=None, forward=None, seed=0):
+    def __init__(self, features, backbone, *, waveform_augment=None, frequency_warp=None, spec_augment=None, pre_roll_augment=None,
+                 forward=None, seed=0):
         super().__init__(name="training_network")
         self.features = features
         self.backbone = backbone
         self.seed_generator = keras.random.SeedGenerator(seed, name="augmentation")
         self._waveform_augment = waveform_augment
+        self._frequency_warp = frequency_warp
         self._spec_augment = spec_augment
         self._pre_roll_augment = pre_roll_augment
         self._forward = forward or channels_last(backbone)
@@ -58,6 +60,8 @@ class TrainingNetwork(keras.Model):
         features = self.features(pcm)
         if earlier:
             last_frames = self.features.compute_output_shape((None, clip_samples))[1]
+        if training and self._frequency_warp is not None:
+            features = self._frequency_warp.apply(features, self._frequency_warp.draw(features.shape[0], self.seed_generator))
         if training and self._spec_augment is not None:
             features = self._mask(features, last_frames)
         if training:

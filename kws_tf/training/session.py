@@ -54,8 +54,14 @@ def build_network(config, classes):
     return TrainingNetwork(
         features.build(config.features, name="features"), backbone,
         waveform_augment=_waveform_augment(config, classes, sounds), pre_roll_augment=pre_roll_augment,
+        frequency_warp=_frequency_warp(config),
         spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
         forward=training_forward(layout, backbone), seed=config.train.seed)
+
+
+def _frequency_warp(config):
+    own = config.augment
+    return augment.FrequencyWarp(own.warp_prob, own.frequency_warp, config.features) if own.warp_prob else None
 
 
 def _noise(config):

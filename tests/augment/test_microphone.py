@@ -49,3 +49,18 @@ def test_clips_that_are_not_chosen_stay_as_they_are_and_draws_differ(seeds, as_n
     got = np.asarray(microphone.apply(pcm, drawn))
     np.testing.assert_array_equal(got[1::2], pcm[1::2])
     assert np.isfinite(got).all() and (np.abs(got - pcm)[::2].max(axis=1) > 0.01).all()
+
+
+def test_an_uneven_response_goes_straight_from_octave_to_octave():
+    microphone = Microphone(1.0, RATE, CLIP, uneven_db=6.0)
+    levels = np.float32([[0, 0, 0, 6, -6, 3, 0, 0]])                         # at 62.5, 125, 250, 500, 1000, 2000, 4000, 8000 Hz
+    for hz, expected in ((250, 0.0), (500, 6.0), (1000, -6.0), (2000, 3.0), (1414, -1.5), (354, 3.0)):
+        tone = 0.3 * np.sin(2 * np.pi * hz / RATE * np.arange(CLIP)).astype(np.float32)[None]
+        heard = np.asarray(microphone.apply(tone, {**draws(highpass=20.0, lowpass=12000.0), "mic_uneven_db": levels}))
+        assert 10 * np.log10(np.mean(heard**2) / np.mean(tone**2)) == pytest.approx(expected, abs=0.15)
+
+
+def test_the_uneven_levels_are_drawn_for_every_clip(seeds, as_numpy):
+    drawn = as_numpy(Microphone(0.5, RATE, CLIP, uneven_db=6.0).draw(keras.ops.zeros(300), seeds))["mic_uneven_db"]
+    assert drawn.shape == (300, 8) and len(np.unique(drawn)) > 2300 and 5.9 < drawn.max() < 6 and -6 < drawn.min() < -5.9
+    assert "mic_uneven_db" not in Microphone(0.5, RATE, CLIP).draw(keras.ops.zeros(3), seeds)
