@@ -45,6 +45,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("near_misses", 200, "Different near misses of each phrase.", lower_bound=1, **place)
     flags.DEFINE_integer("seed", 1, "Of every random draw.", lower_bound=0, **place)
     flags.DEFINE_string("recordings", "", "Folder of your own recordings to merge in: <class>/<speaker>/*, split by speaker.", **place)
+    flags.DEFINE_float("recorded_share", 0.25, "Recordings of a phrase are repeated in training until they are this share of its "
+                       "positives; 0 for no repeats.", lower_bound=0, **place)
     flags.DEFINE_string("negatives", "", "Folder of recordings without the phrases, cut into pieces of _unknown_; folders training, "
                         "validation and testing in it are kept apart, else recordings are dealt.", **place)
     flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the path of a recording (its first group).",
@@ -59,7 +61,7 @@ def settings():
 
     return SynthesisConfig(
         phrases=tuple(FLAGS.phrase), language=FLAGS.language, seed=FLAGS.seed, word_list=FLAGS.word_list, near_misses=FLAGS.near_misses,
-        clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, snr_db=_numbers("snr_db", float),
+        clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, recorded_share=FLAGS.recorded_share, snr_db=_numbers("snr_db", float),
         **{name: _numbers(name, int) for name in ("positives", "unknowns", "other_speech", "silences")})
 
 

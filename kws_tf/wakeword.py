@@ -51,6 +51,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("synthesize_flags", "", 'More flags for kws_tf.synthesize, such as "--positives=4000,500,500 --language=de".',
                         **place)
     flags.DEFINE_string("train_flags", "", 'More flags for kws_tf.train, such as "--tau=2 --epochs=80".', **place)
+    flags.DEFINE_string("mined_train_flags", "--epochs=12 --warmup_epochs=1 --lr=0.03", "More flags for the trainings after mining, which "
+                        "start from the weights of the one before.", **place)
     flags.DEFINE_boolean("dry_run", False, "Print the commands and run none.", **place)
 
 
@@ -192,12 +194,14 @@ def main(argv):
     chain = Chain(output, FLAGS.dry_run)
     other_speech = dealt(FLAGS.negatives, output, FLAGS.dry_run) if FLAGS.negatives else ""
     recipe = prepare(chain, other_speech)
-    model = train(chain, "", output / "run", recipe)
+    run_dir = output / "run"
+    model = train(chain, "", run_dir, recipe)
     data = output / "data"
     for number in range(1, FLAGS.mining_rounds + 1 if other_speech else 1):
         chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", other_speech / "training",
                    "--output", data / "training")
-        model = train(chain, f" {number}", output / f"run_mined{number}", recipe)
+        before, run_dir = run_dir, output / f"run_mined{number}"
+        model = train(chain, f" {number}", run_dir, (*recipe, "--initial_weights", before, *shlex.split(FLAGS.mined_train_flags)))
     ambient = other_speech / "validation" if other_speech else data / "validation" / "_unknown_"
     chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)

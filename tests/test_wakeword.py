@@ -101,6 +101,8 @@ def test_negatives_are_learnt_mined_and_kept_apart(run, tmp_path):
     assert value(commands, "mine", "--audio") == str(tmp_path / "speech" / "training")
     assert value(commands, "mine", "--output") == str(tmp_path / "wake" / "data" / "training")
     assert [value(commands, "train", "--run_dir", index).rsplit("/", 1)[1] for index in range(3)] == ["run", "run_mined1", "run_mined2"]
+    assert [value(commands, "train", "--initial_weights", index).rsplit("/", 1)[1] for index in (1, 2)] == ["run", "run_mined1"]
+    assert "--initial_weights" not in commands[1][1] and commands[4][1][-6:-3] == ["--epochs=12", "--warmup_epochs=1", "--lr=0.03"]
     assert value(commands, "mine", "--model", 1) == str(tmp_path / "wake" / "run_mined1" / "export" / "pi_stream")
     assert value(commands, "calibrate", "--ambient") == str(tmp_path / "speech" / "validation")
     assert value(commands, "evaluate", "--ambient") == str(tmp_path / "speech" / "testing")

@@ -14,14 +14,14 @@ from absl import logging
 
 from kws_tf import atomic_file, config, worker_pool
 from kws_tf.errors import DatasetError
-from kws_tf.synthesis import mixing, noise
+from kws_tf.synthesis import mixing, noise, other_speech
 from kws_tf.synthesis.clip_plan import Clip, plan
 from kws_tf.synthesis.render import render, utterance
 from kws_tf.synthesis.texts import Piece
 
 SETTINGS_FILE, MANIFEST_FILE = "synthesis.json", "manifest.jsonl"
 _JOURNAL_FILE = "journal.jsonl"
-_NOISE_SECONDS = 12
+_NOISE_SECONDS, _TALK_SECONDS = 12, 60
 _CHUNK = 16
 
 
@@ -64,6 +64,7 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
         raise DatasetError(f"synthesis: {partial} cannot be made: {error.strerror}. Name another folder, --output.") from error
     if not done:
         _write_noise(partial / "noise", planned, settings, engine)
+        _write_talk(partial / "noise", recordings, settings)
     with open(partial / _JOURNAL_FILE, "a", encoding="utf-8") as journal:
         todo = clips[len(done):]
         jobs = ((clip, settings, engine, partial) for clip in todo)
@@ -134,6 +135,18 @@ def _write_noise(folder, planned, settings, engine):
             signals["babble"] = _babble(talk, n_samples, settings, engine, rng)
         for kind, signal in signals.items():
             soundfile.write(folder / f"{kind}_{take}.flac", mixing.to_pcm(signal, -1.0), settings.sample_rate, subtype="PCM_16")
+
+
+def _write_talk(folder, recordings, settings):
+    """Pieces of other speech in training as background noise: where real voices are only negatives, a network learns to refuse whatever
+    sounds real, and takes synthetic voices alone."""
+    pieces = [clip for clip in recordings if clip.kind == other_speech.KIND and clip.file.startswith("training/")]
+    rng = np.random.default_rng((settings.seed, 4))
+    for take in range(settings.noise_files if pieces else 0):
+        speech = np.zeros(0, np.int16)
+        while len(speech) < _TALK_SECONDS * settings.sample_rate:
+            speech = np.concatenate([speech, other_speech.read(pieces[rng.integers(len(pieces))], settings.sample_rate)])
+        soundfile.write(folder / f"talk_{take}.flac", speech, settings.sample_rate, subtype="PCM_16")
 
 
 def _babble(talk, n_samples, settings, engine, rng):

@@ -1,5 +1,7 @@
 """A user's own recordings as clips of a synthesised set: by class, and split by speaker."""
 
+import collections
+import dataclasses
 import os
 import re
 
@@ -12,6 +14,8 @@ from kws_tf.errors import DatasetError
 from kws_tf.synthesis.clip_plan import Clip
 from kws_tf.synthesis.settings import SILENCE, SPLITS, UNKNOWN
 
+_MOST_REPEATS = 20
+
 
 def find(folder, settings, speaker_pattern=""):
     """Clips of kind "recording".
@@ -19,6 +23,8 @@ def find(folder, settings, speaker_pattern=""):
     A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase. The
     speaker is what `speaker_pattern` finds in the path, else the next folder, else the folder itself: one speaker.
     Speakers are dealt to the splits as those of the engine are; fewer than three are all for training, which is said.
+    Few recordings of a phrase are repeated in training, 20 times at most, until they are `settings.recorded_share` of its synthetic
+    clips: augmentation makes each another one in every epoch, and without it they would hardly be noticed.
 
     Args:
         folder: of recordings that soundfile reads, at any rate.
@@ -59,7 +65,18 @@ def find(folder, settings, speaker_pattern=""):
         clips.append(Clip(file=f"{split_of[speaker]}/{label}/recording_{name}_{index:05d}.flac", label=label, kind="recording",
                           speaker=f"recorded {speaker}".strip(), source=os.path.abspath(source)))
     logging.info("%s: %s by %s.", folder, count(len(clips), "recording"), count(len(split_of), "speaker"))
-    return clips
+    return _repeated(clips, settings)
+
+
+def _repeated(clips, settings):
+    numbers, result = collections.Counter(clip.label for clip in clips if clip.file.startswith(SPLITS[0])), []
+    for clip in clips:
+        times = 1
+        if clip.label in settings.labels and clip.file.startswith(SPLITS[0]):
+            times = int(np.clip(settings.recorded_share * settings.positives[0] // numbers[clip.label], 1, _MOST_REPEATS))
+        name = clip.file.removesuffix(".flac")
+        result += [clip, *(dataclasses.replace(clip, file=f"{name}_again{number:02d}.flac") for number in range(1, times))]
+    return result
 
 
 def _by_class(folder, settings, problems):

@@ -24,6 +24,7 @@ class SynthesisConfig:
         language: code for words and phonemes.
         seed: of every draw.
         positives, unknowns, silences: number of clips per phrase, of `_unknown_` and of `_silence_` in training, validation, testing.
+        recorded_share: recordings of a phrase are repeated in training until they are this share of its positives.
         other_speech: at most so many pieces of recordings without the phrases, on top of the unknowns.
         kinds: share of each of KINDS among the clips of `_unknown_`.
         other_words: the words for negatives; empty for `n_words` of `word_list` (a file), or of wordfreq if that is empty.
@@ -48,6 +49,7 @@ class SynthesisConfig:
     positives: tuple[int, ...] = (2000, 250, 250)
     unknowns: tuple[int, ...] = (4000, 500, 500)
     silences: tuple[int, ...] = (400, 50, 50)
+    recorded_share: float = 0.25
     other_speech: tuple[int, ...] = (4000, 500, 500)
     kinds: tuple[float, ...] = (0.3, 0.15, 0.05, 0.1, 0.15, 0.25)
     other_words: tuple[str, ...] = ()
@@ -91,6 +93,7 @@ class SynthesisConfig:
         _require(0.2 <= self.clip_seconds <= 30, f"clip_seconds must be 0.2 to 30; received {self.clip_seconds!r}. Set --clip_duration.")
         _require(8000 <= self.sample_rate <= 48000, f"sample_rate must lie in 8000 to 48000; received {self.sample_rate!r}.")
         _require(set(self.noisy_splits) <= set(SPLITS), f"noisy_splits must be of {', '.join(SPLITS)}; received {self.noisy_splits!r}.")
+        _require(0 <= self.recorded_share <= 10, f"recorded_share must lie in 0 to 10; received {self.recorded_share!r}.")
         for name in ("n_words", "near_misses", "noise_files"):
             _require(getattr(self, name) >= 1, f"{name} must be at least 1; received {getattr(self, name)!r}.")
 

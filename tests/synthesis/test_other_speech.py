@@ -87,3 +87,5 @@ def test_pieces_join_the_set(tmp_path, tone_engine):
     assert sorted(file.split("-a_")[-1] for file in own if file.startswith("training")) == ["00000000.flac", "00001500.flac"]
     pcm, _ = soundfile.read(tmp_path / "set" / "training/_unknown_/other_speech_training-a_00001500.flac", dtype="int16")
     np.testing.assert_array_equal(pcm, np.arange(24000, 48000).astype(np.int16))
+    talk, _ = soundfile.read(tmp_path / "set" / "noise" / "talk_0.flac", dtype="int16")
+    assert len(talk) >= 60 * 16000 and len(np.unique(talk)) > 40000, "of the whole recording"

@@ -8,7 +8,7 @@ from kws_tf.errors import DatasetError
 from kws_tf.synthesis import clip_set, recordings
 from kws_tf.synthesis.settings import SynthesisConfig
 
-SETTINGS = SynthesisConfig(phrases=("hey jarvis",))
+SETTINGS = SynthesisConfig(phrases=("hey jarvis",), recorded_share=0.0)
 BOTH = SynthesisConfig(phrases=("hey jarvis", "computer"))
 
 
@@ -73,7 +73,7 @@ def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
     write(tmp_path / "own", "computer/ann/a.wav", "computer/bob/a.wav", "computer/cy/a.wav")
     settings = SynthesisConfig(phrases=("computer",), positives=(1, 1, 1), unknowns=(4, 1, 1), silences=(1, 1, 1), noise_files=1,
-                               other_words=("water", "green", "door", "seven"), unseen_share=0.0, clip_seconds=1.0, babble_voices=0)
+                               other_words=("water", "green", "door", "seven"), unseen_share=0.0, recorded_share=0.0, clip_seconds=1.0, babble_voices=0)
     found = recordings.find(tmp_path / "own", settings)
     clip_set.make(tmp_path / "set", settings, tone_engine, recordings=found, n_workers=1, progress=False)
     own = [clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.kind == "recording"]
@@ -81,3 +81,15 @@ def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
     for clip in own:
         pcm, rate = soundfile.read(tmp_path / "set" / clip.file)
         assert rate == 16000 and pcm.shape == (8000,) and pathlib.Path(clip.source).exists()
+
+
+def test_few_recordings_are_repeated_in_training_alone(tmp_path):
+    write(tmp_path, *(f"hey_jarvis/{speaker}/{take}.wav" for speaker in ("ann", "bob", "cy", "dan", "eve") for take in range(3)),
+          "_unknown_/ann/talk.wav", rate=8000)
+    plain = recordings.find(tmp_path, SETTINGS)
+    own = [clip for clip in plain if clip.file.startswith("training/hey_jarvis")]
+    for share, times in ((0.25, 20), (5 * len(own) / 2000, 5), (0.4 * len(own) / 2000, 1)):
+        clips = recordings.find(tmp_path, SynthesisConfig(phrases=("hey jarvis",), recorded_share=share))
+        assert len(clips) == len(plain) + (times - 1) * len(own) and len({clip.file for clip in clips}) == len(clips)
+        for clip in own:
+            assert sum(other.source == clip.source for other in clips) == times
