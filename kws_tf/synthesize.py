@@ -61,7 +61,8 @@ def settings():
 
     return SynthesisConfig(
         phrases=tuple(FLAGS.phrase), language=FLAGS.language, seed=FLAGS.seed, word_list=FLAGS.word_list, near_misses=FLAGS.near_misses,
-        clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, recorded_share=FLAGS.recorded_share, snr_db=_numbers("snr_db", float),
+        clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, recorded_share=FLAGS.recorded_share,
+        snr_db=_numbers("snr_db", float),
         **{name: _numbers(name, int) for name in ("positives", "unknowns", "other_speech", "silences")})
 
 

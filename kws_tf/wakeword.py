@@ -40,7 +40,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "wakeword"}
     flags.DEFINE_multi_string("phrase", [], "What to detect; give it once per phrase.", **place)
     flags.DEFINE_string("output", "", "Folder of everything.", **place)
-    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for training, mining, thresholds and false accepts.", **place)
+    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for training, mining, thresholds, false accepts.", **place)
     flags.DEFINE_string("recordings", "", "Folder of your own recordings of the phrase, see kws_tf.synthesize.", **place)
     flags.DEFINE_string("noise_dir", "", "Folder of background noise; empty for the synthetic noise of the data set.", **place)
     flags.DEFINE_string("rir_dir", "", "Folder of room impulse responses; empty for simulated rooms.", **place)
@@ -125,7 +125,7 @@ def dealt(folder, output, dry_run=False):
     found = other_speech.by_split(folder, settings.SynthesisConfig.speaker_shares)
     empty = [name for name, paths in found.items() if not paths]
     if empty:
-        raise ConfigError(f"--negatives={folder}: its recordings are dealt whole, and {' and '.join(empty)} got none of them. Give more and "
+        raise ConfigError(f"--negatives={folder}: its recordings are dealt whole, and {' and '.join(empty)} got none. Give more and "
                           f"shorter ones, or folders {', '.join(splits)}.")
     target = output / "negatives"
     for name, paths in found.items() if not dry_run else ():

@@ -27,7 +27,8 @@ def render(clip, settings, engine):
         engine: Engine.
 
     Returns:
-        (int16 [samples], the clip with the voice that was used). Recordings and their pieces keep their length, all others have clip_samples.
+        (int16 [samples], the clip with the voice that was used). Recordings and their pieces keep their length, all
+        others have clip_samples.
 
     Raises:
         DatasetError: the speech does not fit at the highest speed.

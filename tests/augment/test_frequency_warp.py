@@ -75,6 +75,6 @@ def test_same_in_a_graph(seeds):
 
     warp = FrequencyWarp(0.5, (0.9, 1.1), PRESET)
     clips = np.random.default_rng(1).uniform(-13, 3, (4, 5, 40, 1)).astype(np.float32)
-    graph = tf.function(lambda clips, draws: warp.apply(clips, draws))
+    graph = tf.function(warp.apply)
     draws = warp.draw(4, keras.random.SeedGenerator(3))
     np.testing.assert_allclose(graph(clips, draws), warp.apply(clips, draws), atol=2e-3)

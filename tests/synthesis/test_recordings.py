@@ -73,7 +73,8 @@ def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
     write(tmp_path / "own", "computer/ann/a.wav", "computer/bob/a.wav", "computer/cy/a.wav")
     settings = SynthesisConfig(phrases=("computer",), positives=(1, 1, 1), unknowns=(4, 1, 1), silences=(1, 1, 1), noise_files=1,
-                               other_words=("water", "green", "door", "seven"), unseen_share=0.0, recorded_share=0.0, clip_seconds=1.0, babble_voices=0)
+                               other_words=("water", "green", "door", "seven"), unseen_share=0.0, recorded_share=0.0, clip_seconds=1.0,
+                               babble_voices=0)
     found = recordings.find(tmp_path / "own", settings)
     clip_set.make(tmp_path / "set", settings, tone_engine, recordings=found, n_workers=1, progress=False)
     own = [clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.kind == "recording"]

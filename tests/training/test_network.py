@@ -35,6 +35,16 @@ class ZeroFirstRow:
         return spectrogram * ops.reshape(ops.concatenate([ops.zeros(1), ops.ones(19)]), (1, 1, 20, 1))
 
 
+class Double:
+    """A frequency warp that shows whether it came before SpecAugment."""
+
+    def draw(self, batch_size, seed_generator):
+        return {}
+
+    def apply(self, spectrogram, draws):
+        return 2 * spectrogram + 1
+
+
 class Recorder(keras.layers.Layer):
     """Hands its input on and keeps it."""
 
@@ -64,14 +74,15 @@ def test_pcm_is_scaled_to_one_and_not_touched_outside_training():
 
 def test_training_augments_the_waveform_by_label_and_then_the_features():
     augmentation = AddLabel()
-    network, recorder = make(waveform_augment=augmentation, spec_augment=ZeroFirstRow())
+    network, recorder = make(waveform_augment=augmentation, frequency_warp=Double(), spec_augment=ZeroFirstRow())
     pcm, labels = batch()
     network((pcm, labels), training=True)
     offsets = np.asarray(augmentation.last)
     assert ((offsets > 0) == (labels == 1)).all()
     expected = np.array(features.build(FEATURES)(pcm.astype(np.float32) / 32768 + offsets[:, None]))
+    expected = 2 * expected + 1
     expected[:, :, 0] = 0
-    np.testing.assert_allclose(recorder.seen, expected, atol=1e-5)
+    np.testing.assert_allclose(recorder.seen, expected, atol=1e-4)
     assert recorder.training is True
 
 
