@@ -79,7 +79,7 @@ def main(argv):
         raise ConfigError(f"--windows_ms: expected positive numbers, such as 100,200; received {','.join(FLAGS.windows_ms)!r}.")
     # The interpreters and SciPy: after the flags are known to be good.
     from kws_tf.evaluation import calibration
-    from kws_tf.runtime import model_file
+    from kws_tf.runtime import device_manifest, model_file
 
     presets = calibration.calibrate(
         FLAGS.model, FLAGS.ambient, FLAGS.positives, FLAGS.target_fa_per_hour, keywords=FLAGS.keywords, windows_seconds=windows,
@@ -89,7 +89,11 @@ def main(argv):
     if FLAGS.write:
         folder, _ = model_file.find(FLAGS.model)
         path = folder / manifests.MANIFEST_FILE
-        atomic_file.write_text(path, manifests.to_json(dataclasses.replace(manifests.read(folder), detector=presets)))
+        manifest = dataclasses.replace(manifests.read(folder), detector=presets)
+        atomic_file.write_text(path, manifests.to_json(manifest))
+        if manifest.wake_word is not None:
+            atomic_file.write_text(folder / device_manifest.DEVICE_MANIFEST_FILE, device_manifest.to_json(manifest))
+            print(f"written: {folder / device_manifest.DEVICE_MANIFEST_FILE}: cutoff and sliding window of {presets.default}")
         print(f"written: {path}: presets for {', '.join(presets.keywords)}, default {presets.default}")
 
 

@@ -32,16 +32,24 @@ def _require_pair(owner, name, value, low=-math.inf):
                       + (f" and low >= {low:g}" if math.isfinite(low) else "") + f"; received {value!r}.")
 
 
+# The front end of ESPHome's micro_wake_word; log_floor means nothing there.
+MICRO_PARAMETERS = types.MappingProxyType({
+    "sample_rate": 16000, "window_samples": 480, "hop_samples": 160, "fft_size": 512, "n_mels": 40, "n_mfcc": 0, "low_hz": 125.0,
+    "high_hz": 7500.0, "spectrum": "magnitude", "log_floor": 1.0})
+
+
 @dataclasses.dataclass(frozen=True)
 class FeatureConfig:
     """Log-mel or MFCC features of 16-bit PCM: one definition for training, the numpy runtime and the integer graph.
+
+    Kind "micro" is the front end of ESPHome devices instead, see kws_tf.micro_front_end: all its parameters are fixed.
 
     Frames are causal, without centring: frame t covers samples [t*hop, t*hop + window). A frame is multiplied with a
     periodic Hann window, zero-padded to fft_size, and its spectrum is |X| (magnitude) or |X|^2 (power) of samples scaled
     to [-1, 1). HTK mel triangles without area normalisation, then ln(max(mel, log_floor)). MFCC: orthonormal DCT-II of that.
 
     Args:
-        kind: "logmel" or "mfcc".
+        kind: "logmel", "mfcc" or "micro".
         sample_rate: Hz.
         window_samples, hop_samples, fft_size: frame geometry in samples; window_samples <= fft_size.
         n_mels: mel bands. n_mfcc: DCT coefficients kept, 0 for log-mel.
@@ -64,7 +72,7 @@ class FeatureConfig:
 
     def __post_init__(self):
         own = "features"
-        _require_choice(own, "kind", self.kind, ("logmel", "mfcc"))
+        _require_choice(own, "kind", self.kind, ("logmel", "mfcc", "micro"))
         _require_choice(own, "spectrum", self.spectrum, ("power", "magnitude"))
         _require_range(own, "sample_rate", self.sample_rate, 4000, 192000)
         _require_range(own, "window_samples", self.window_samples, 2)
@@ -81,6 +89,11 @@ class FeatureConfig:
                  f"{own}: mel edges must satisfy 0 <= low_hz < high_hz <= sample_rate/2 = {self.sample_rate / 2:g} Hz; "
                  f"received {self.low_hz:g} and {self.high_hz:g}.")
         _require_range(own, "log_floor", self.log_floor, 0, above=True)
+        if self.kind == "micro":
+            other = [f"{name}={getattr(self, name)}" for name, value in MICRO_PARAMETERS.items() if getattr(self, name) != value]
+            _require(not other, f"{own}: kind 'micro' is the front end of ESPHome devices, which has these parameters and no others: "
+                                + ", ".join(f"{name}={value}" for name, value in MICRO_PARAMETERS.items())
+                                + f"; received {', '.join(other)}. Use --features=micro alone.")
 
     @property
     def n_features(self):
@@ -102,6 +115,7 @@ FEATURE_PRESETS = types.MappingProxyType({
     "sparknet": FeatureConfig(kind="mfcc", window_samples=400, n_mels=32, n_mfcc=32),
     "mlperf_tiny": FeatureConfig(kind="mfcc", hop_samples=320, n_mels=40, n_mfcc=10, low_hz=20.0, high_hz=4000.0, spectrum="magnitude"),
     "low_compute": FeatureConfig(kind="mfcc", hop_samples=480, n_mels=40, n_mfcc=20, spectrum="magnitude", log_floor=1e-3),
+    "micro": FeatureConfig(kind="micro", **MICRO_PARAMETERS),
 })
 
 

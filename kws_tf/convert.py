@@ -11,6 +11,9 @@ Profiles:
               alike; this profile also refuses what TFLite Micro lacks and files that do not fit a microcontroller.
     features  int8 features -> int8 logits, for hosts with a front end of their own.
     float32   float32 features -> float32 logits: the reference, and the quicker one on boards without int8 instructions.
+    esphome   int8 features of 3 frames -> uint8 probability of one keyword, for ESPHome's micro_wake_word: always streaming, with
+              internal state, for networks trained with --features=micro. esphome.json beside it is what devices load (docs/esphome.md).
+    ethos-u   the features file, compiled by Vela for an Ethos-U as well, with its estimate of time and of what stays on the CPU.
 
 With --streaming the file takes audio as it comes, --hop_frames frames per inference, and gives the scores of every frame: the mean over
 the last window, exactly that of the offline network (docs/streaming.md). Its state is "internal" (kept in the file; reset by a new
@@ -33,7 +36,8 @@ from kws_tf.flags import HELP, run
 from kws_tf.manifest import STATE_KINDS
 
 FLAGS = flags.FLAGS
-PROFILES = ("pi", "tflm", "features", "float32")
+PROFILES = ("pi", "tflm", "features", "float32", "esphome", "ethos-u")
+DEVICE_HOP_FRAMES = 3
 
 
 def define(flag_values=FLAGS):
@@ -44,13 +48,20 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("output", "", "Export folder to make or replace; empty for <run_dir>/export/<profile>, with _stream appended "
                         "if --streaming is given.", **place)
     flags.DEFINE_enum("streaming", "", ("", *STATE_KINDS), "Make a streaming file with this kind of state; empty for a clip file.", **place)
-    flags.DEFINE_integer("hop_frames", 1, "Frames that one inference of a streaming file takes.", lower_bound=1, **place)
+    flags.DEFINE_integer("hop_frames", 1, "Frames that one inference of a streaming file takes; 3 by default with --profile=esphome.",
+                         lower_bound=1, **place)
     flags.DEFINE_string("data_root", "", "Data set whose training clips calibrate; empty for that of the run.", **place)
     flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
     flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
     flags.DEFINE_enum("evaluate", "", ("", "validation", "testing"), "Also score the file on this split, beside the float32 network; the "
                       "figures go into manifest and report. Clip files alone.", **place)
     flags.DEFINE_string("data_licence", "", "Licence note of the training data, for the manifest.", **place)
+    device = {"flag_values": flag_values, "module_name": "profile esphome"}
+    flags.DEFINE_string("keyword", "", "Class that the file listens for; empty for the only word among the classes.", **device)
+    flags.DEFINE_string("phrase", "", "The phrase as people read it; empty for the keyword.", **device)
+    flags.DEFINE_string("author", "", "Author, for esphome.json.", **device)
+    flags.DEFINE_string("website", "", "Address, for esphome.json.", **device)
+    flags.DEFINE_list("languages", ["en"], "Codes of the languages that were trained, for esphome.json.", **device)
 
 
 def training_clips(config, classes, n_clips):
@@ -69,6 +80,29 @@ def with_data(config, data_root="", cache_dir=""):
     """The configuration with another place of the data, where one is given."""
     changes = {name: value for name, value in (("data_root", data_root), ("cache_dir", cache_dir)) if value}
     return dataclasses.replace(config, data=dataclasses.replace(config.data, **changes))
+
+
+def wake_word(classes):
+    """The manifest.WakeWord that the flags describe."""
+    from kws_tf.manifest import WakeWord
+    from kws_tf.tflite.streaming_export import only_keyword
+
+    keyword = FLAGS.keyword or only_keyword(classes).keyword
+    return WakeWord(keyword, FLAGS.phrase or keyword.replace("_", " "), FLAGS.author, tuple(FLAGS.languages), FLAGS.website)
+
+
+def refuse_contradictions():
+    """Refuses flags that have no meaning for the profile, or that contradict each other."""
+    device = FLAGS.profile == "esphome"
+    if device and FLAGS.streaming not in ("", "internal"):
+        raise ConfigError(f"--profile=esphome keeps its state inside: leave --streaming={FLAGS.streaming} away.")
+    if not (device or FLAGS.streaming or FLAGS["hop_frames"].using_default_value):
+        raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
+    if (device or FLAGS.streaming) and FLAGS.evaluate:
+        raise ConfigError("--evaluate scores clip files; score a streaming file with kws_tf.evaluate.")
+    given = [name for name in ("keyword", "phrase", "author", "website", "languages") if not FLAGS[name].using_default_value]
+    if given and not device:
+        raise ConfigError(f"--{given[0]} belongs to --profile=esphome; received --profile={FLAGS.profile}.")
 
 
 def evaluate(path, trained, config, split):
@@ -95,10 +129,7 @@ def main(argv):
     if not FLAGS.run_dir:
         raise ConfigError("--run_dir is missing: the folder that training made.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    if not FLAGS.streaming and not FLAGS["hop_frames"].using_default_value:
-        raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
-    if FLAGS.streaming and FLAGS.evaluate:
-        raise ConfigError("--evaluate scores clip files; score a streaming file with kws_tf.evaluate.")
+    refuse_contradictions()
     name = f"{FLAGS.profile}_stream" if FLAGS.streaming else FLAGS.profile
     output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / name
     # Keras and TensorFlow take seconds to import: only when the flags are known to be good.
@@ -110,7 +141,10 @@ def main(argv):
     clips = None if FLAGS.profile == "float32" else training_clips(config, trained.classes, FLAGS.calibration_clips)
     arguments = (trained.backbone, config, trained.classes, clips, output)
     about = {"profile": FLAGS.profile, "metrics": trained.metrics, "data_licence": FLAGS.data_licence}
-    if FLAGS.streaming:
+    if FLAGS.profile == "esphome":
+        hop_frames = DEVICE_HOP_FRAMES if FLAGS["hop_frames"].using_default_value else FLAGS.hop_frames
+        path = tflite.export_streaming(*arguments, state="internal", hop_frames=hop_frames, wake_word=wake_word(trained.classes), **about)
+    elif FLAGS.streaming:
         path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames, **about)
     else:
         path = tflite.export(*arguments, layer_report=True, **about)

@@ -27,7 +27,7 @@ HELP = {
     },
     "features": {
         "features": "Preset that the flags below override.",
-        "kind": "logmel or mfcc; --n_mfcc alone implies mfcc.",
+        "kind": "logmel or mfcc; --n_mfcc alone implies mfcc. micro is the front end of ESPHome devices: take it by --features=micro.",
         "sample_rate": "Hz; clips are resampled to it. Window, hop and FFT of the preset keep their durations.",
         "window_samples": "Analysis window in samples.",
         "hop_samples": "Step between frames in samples.",

@@ -166,6 +166,48 @@ class Streaming:
 
 
 @dataclasses.dataclass(frozen=True)
+class WakeWord:
+    """What a file with one probability listens for, and what ESPHome's own manifest says about it, see kws_tf.runtime.device_manifest.
+
+    Args:
+        keyword: the label. phrase: as people read it. author: name. languages: codes such as "en". website: address, or "".
+    """
+
+    keyword: str
+    phrase: str
+    author: str = ""
+    languages: tuple[str, ...] = ("en",)
+    website: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class EthosEstimate:
+    """What Vela, the compiler for Ethos-U, estimates for one inference.
+
+    Args:
+        vela_version: of the compiler. accelerator: its name for it, such as "ethos-u55-128". system: system configuration and memory mode.
+        clock_mhz: of the accelerator. milliseconds: of one inference, the operators on the CPU not counted.
+        sram_bytes: working memory. flash_bytes: of the compiled weights and commands.
+        operators: of the file. cpu_operators: those left to the CPU, by name.
+    """
+
+    vela_version: str
+    accelerator: str
+    system: str
+    clock_mhz: float
+    milliseconds: float
+    sram_bytes: int
+    flash_bytes: int
+    operators: int
+    cpu_operators: dict = dataclasses.field(default_factory=dict)
+
+    @property
+    def cpu_share(self):
+        """Share of the operators that are left to the CPU."""
+        return sum(self.cpu_operators.values()) / self.operators if self.operators else 0.0
+
+
+@dataclasses.dataclass(frozen=True)
 class Enrolment:
     """A class that kws_tf.enroll put into the file: from how many clips, and the mean cosine of those with its prototype."""
 
@@ -193,6 +235,8 @@ class Manifest:
         arena: measured working memory, if measured. cost: what one inference takes, if measured.
         detector: keywords and calibrated presets of the detector.
         enrolled: classes that were added or replaced without training.
+        wake_word: for a file that gives one probability, uint8 [1, 1], in the place of logits: the labels are then the background and
+            the keyword. ethos: estimate for an Ethos-U, if it was made.
     """
 
     model_file: str
@@ -220,6 +264,8 @@ class Manifest:
     cost: Cost | None = None
     detector: DetectorPresets | None = None
     enrolled: tuple[Enrolment, ...] = ()
+    wake_word: WakeWord | None = None
+    ethos: EthosEstimate | None = None
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self):
@@ -241,6 +287,9 @@ class Manifest:
                  f"fft_size must be at most {LARGEST_FFT_SIZE}; received {self.features.fft_size}.")
         unknown = [keyword for keyword in self.detector.keywords if keyword not in self.labels] if self.detector else []
         _require(not unknown, f"detector: {', '.join(unknown)} must be one of the labels {', '.join(self.labels)}.")
+        if self.wake_word is not None:
+            _require(len(self.labels) == 2 and self.labels[1] == self.wake_word.keyword,
+                     f"a file with one probability has two labels, the second of them {self.wake_word.keyword!r}; received {self.labels!r}.")
         _require(self.model_bytes > 0 and self.clip_samples > 0 and self.inputs and self.outputs,
                  "model_bytes and clip_samples must be positive, and inputs and outputs be listed.")
 

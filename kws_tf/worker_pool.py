@@ -26,14 +26,19 @@ def imap(function, items, n_workers, chunk=1):
     if n_workers == 1:
         yield from map(function, items)
         return
-    # Fresh processes: a fork would copy the threads' locks of whatever the caller has loaded.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent) as pool:
+    with open_pool(n_workers) as pool:
         try:
             yield from pool.map(function, items, chunksize=chunk)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
+
+
+def open_pool(n_workers):
+    """A ProcessPoolExecutor of so many processes, for work that comes again and again; they start with the first of it."""
+    # Fresh processes: a fork would copy the threads' locks of whatever the caller has loaded.
+    context = multiprocessing.get_context("spawn")
+    return concurrent.futures.ProcessPoolExecutor(n_workers, mp_context=context, initializer=_end_with_parent)
 
 
 def _end_with_parent():

@@ -13,6 +13,8 @@ from kws_tf.runtime.detection import logits_spec
 from kws_tf.runtime.model import dequantise
 
 CHUNK_CLIPS = 16
+# Less than the smallest score byte that is not 0.
+SMALLEST_SCORE = 1 / 512
 
 
 class StreamedClips:
@@ -30,9 +32,12 @@ class StreamedClips:
         self._stream, self._spec = stream, logits_spec(stream.manifest)
 
     def logits(self, pcm):
-        """float32 [classes] of int16 [samples]."""
+        """float32 [classes] of int16 [samples]; the logarithms of the scores for a file that gives one probability."""
         self._stream.reset()
-        last = (self._stream.process(pcm) + self._stream.flush())[-1].logits
+        frame = (self._stream.process(pcm) + self._stream.flush())[-1]
+        last = frame.logits
+        if last.dtype == np.uint8:
+            return np.log(np.maximum(frame.scores, SMALLEST_SCORE))
         return dequantise(last, self._spec) if self._spec.scale else last.astype(np.float32)
 
 

@@ -38,13 +38,14 @@ class ScoreBytes:
         sum     = e_0 + ... + e_(classes-1)                  (at least 65536, fits 32 bits up to 32,767 classes)
         score_i = (255 * e_i + sum / 2) / sum                (both divisions round down)
 
-    For float32 logits: floor(255 * softmax + 1/2), softmax in double precision.
+    For float32 logits: floor(255 * softmax + 1/2), softmax in double precision. uint8 scores (of a file that gives one probability, see
+    runtime.Stream) are score bytes already.
 
     Args:
-        output: TensorSpec of the logits: dtype "int8" with its scale, or "float32".
+        output: TensorSpec of the logits: dtype "int8" with its scale, or "float32"; or "uint8".
 
     Input shape:
-        int8 or float32 [..., classes]
+        int8, float32 or uint8 [..., classes]
 
     Output shape:
         uint8 [..., classes]
@@ -58,8 +59,8 @@ class ScoreBytes:
     """
 
     def __init__(self, output):
-        if output.dtype not in ("int8", "float32"):
-            raise ConfigError(f"score_bytes: logits must be int8 or float32; {output.name} is {output.dtype}.")
+        if output.dtype not in ("int8", "float32", "uint8"):
+            raise ConfigError(f"score_bytes: logits must be int8 or float32, or uint8 scores; {output.name} is {output.dtype}.")
         self.dtype = np.dtype(output.dtype)
         self._table = np.array(exponential_table(output.scale), np.int64) if output.dtype == "int8" else None
 
@@ -67,6 +68,8 @@ class ScoreBytes:
         logits = np.asarray(logits)
         if logits.dtype != self.dtype:
             raise ConfigError(f"score_bytes: logits must be {self.dtype}; received {logits.dtype}.")
+        if self.dtype == np.uint8:
+            return logits
         if self._table is None:
             powers = np.exp(logits.astype(np.float64) - logits.max(axis=-1, keepdims=True))
             return np.floor(255 * powers / powers.sum(axis=-1, keepdims=True) + 0.5).astype(np.uint8)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kws_tf.errors import AudioError, ConfigError, ModelFileError
 from kws_tf.runtime import model_file
-from kws_tf.runtime.features import FeatureExtractor
+from kws_tf.runtime.features import FeatureStream
 from kws_tf.runtime.interpreter import AUTO, open_interpreter
 from kws_tf.runtime.model import check_tensor, dequantise, kernels_for, quantise, softmax
 
@@ -17,7 +17,7 @@ class ScoredFrame(typing.NamedTuple):
     Args:
         end_samples: samples since the reset up to the end of the hop of this frame. A network that looks ahead answers for the audio
             manifest.streaming.delay_frames before that.
-        logits: [classes], as the file gives them: int8, or float32.
+        logits: [classes], as the file gives them: int8, or float32. Of a file with one probability q: uint8 [255 - q, q].
         scores: float32 [classes], their probabilities.
     """
 
@@ -27,7 +27,7 @@ class ScoredFrame(typing.NamedTuple):
 
 
 class Stream:
-    """Plays a streaming file, with internal or external state, with PCM or features as input.
+    """Plays a streaming file, with internal or external state, with PCM or features as input, with logits or one probability as output.
 
     The scores do not depend on how a recording is cut into chunks, on the frames per step of the file, or on the kind of its state:
     that of frame t is the mean of the logits of the offline network, for all audio since the reset, over the window_frames frames
@@ -67,9 +67,8 @@ class Stream:
         self._check_manifest()
         self._open()
         features = manifest.features
-        self._tail_samples = max(0, features.window_samples - features.hop_samples)
         try:
-            self._extract = FeatureExtractor(features) if manifest.input_kind == "features" else None
+            self._extract = FeatureStream(features) if manifest.input_kind == "features" else None
         except ConfigError as error:
             raise ModelFileError(f"manifest: {error}") from error
         self._begin()
@@ -128,7 +127,8 @@ class Stream:
 
     def _begin(self):
         self._waiting = np.zeros(0, np.int16)
-        self._tail = np.zeros(self._tail_samples, np.int16)
+        if self._extract is not None:
+            self._extract.reset()
         self._samples, self._ended = 0, False
         self._state = {state.input: np.full(state.shape, state.zero_point, state.dtype) for state in self._section.states if state.input}
 
@@ -146,19 +146,23 @@ class Stream:
             if state.output:
                 self._state[state.input] = self._interpreter.get_tensor(self._outputs[state.output])
         logits = self._interpreter.get_tensor(self._outputs[self._output.name]).reshape(self._section.hop_scores, -1)
+        if self.manifest.wake_word is not None:
+            logits = np.concatenate([255 - logits, logits], axis=1)
         frames = []
         for row in logits:
             self._samples += self._section.stride_frames * self.manifest.features.hop_samples
-            real = dequantise(row, self._output) if self._output.scale else row
-            frames.append(ScoredFrame(self._samples, row.copy(), softmax(real)))
+            frames.append(ScoredFrame(self._samples, row.copy(), self._scores(row)))
         return frames
+
+    def _scores(self, row):
+        if self.manifest.wake_word is not None:
+            return row / np.float32(255)
+        return softmax(dequantise(row, self._output) if self._output.scale else row)
 
     def _input_tensor(self, pcm):
         if self._extract is None:
             return pcm.reshape(self._input.shape)
-        samples = np.concatenate([self._tail, pcm])
-        self._tail = samples[len(samples) - self._tail_samples:]
-        values = self._extract(samples)[:self._section.hop_frames]
+        values = self._extract(pcm)
         return (quantise(values, self._input) if self._input.scale else values).reshape(self._input.shape)
 
     def _open(self):
@@ -194,10 +198,15 @@ class Stream:
         shape, dtypes = (1, hop_samples), ("int16",)
         if manifest.input_kind == "features":
             shape, dtypes = (1, section.hop_frames, manifest.features.n_features, 1), ("int8", "float32")
+        if manifest.wake_word is not None:
+            shape = shape[:3]
+            if (self._output.shape, self._output.dtype, section.hop_scores) != ((1, 1), "uint8", 1):
+                raise ModelFileError(f"manifest: one probability per step is expected, uint8 [1, 1]; listed is {self._output.dtype} "
+                                     f"{list(self._output.shape)}.")
         if self._input.shape != shape or self._input.dtype not in dtypes or section.hop_samples != hop_samples:
             raise ModelFileError(f"manifest: a step of {section.hop_frames} frames is {hop_samples} samples, {' or '.join(dtypes)} "
                                  f"{list(shape)}; listed are {section.hop_samples} samples, {self._input.dtype} {list(self._input.shape)}.")
         n_outputs = int(np.prod(self._output.shape))
-        if n_outputs != section.hop_scores * len(manifest.labels):
+        if manifest.wake_word is None and n_outputs != section.hop_scores * len(manifest.labels):
             raise ModelFileError(f"manifest: {len(manifest.labels)} labels and {section.hop_scores} scores per step, but the output is "
                                  f"{list(self._output.shape)}.")

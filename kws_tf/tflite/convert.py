@@ -57,12 +57,13 @@ def convert_classifier(model, calibration, dtype="int8", *, input_shape=None, in
     return flatbuffer.write(graph)
 
 
-def quantise_calibrated(graph, calibration, input_range=None):
+def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None):
     """The int8 form of a float graph, calibrated with clips.
 
     Args:
         graph: flatbuffer.Graph, float32, with one input and one output; rewritten in place.
         calibration, input_range: see convert_classifier.
+        fixed_ranges: function of the rewritten graph that gives id(tensor) -> (low, high) for tensors whose range is known; None for none.
 
     Returns:
         Graph.
@@ -78,6 +79,8 @@ def quantise_calibrated(graph, calibration, input_range=None):
     length = prototype_length(graph, graph.producer(graph.outputs[0]))
     if length is not None:
         ranges[target] = -length, length
+    if fixed_ranges is not None:
+        ranges.update(fixed_ranges(graph))
     quantised = quantise(graph, ranges)
     correct_biases(graph, quantised, calibration)
     return quantised

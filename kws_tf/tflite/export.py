@@ -10,7 +10,9 @@ from absl import logging
 from kws_tf import manifest as manifests
 from kws_tf.config import to_dict
 from kws_tf.errors import ConversionError
-from kws_tf.runtime import model_file
+from kws_tf.micro_front_end import LARGEST_FEATURE
+from kws_tf.runtime import device_manifest, model_file
+from kws_tf.runtime.device_manifest import DEVICE_MANIFEST_FILE
 from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.convert import convert_classifier
@@ -102,7 +104,10 @@ def finish(output_dir, content, manifest, layers=()):
     if arena is None:
         logging.warning("the arena of %s is not measured: %s.", manifest.model_file, arena_note)
     manifest = dataclasses.replace(manifest, arena=arena, cost=measure(content))
-    write(output_dir, content, manifest, {REPORT_FILE: render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")})
+    files = {REPORT_FILE: render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")}
+    if manifest.wake_word is not None:
+        files[DEVICE_MANIFEST_FILE] = device_manifest.to_json(manifest).encode("utf-8")
+    write(output_dir, content, manifest, files)
     path = pathlib.Path(output_dir) / manifest.model_file
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters%s.", path, len(content), manifest.cost.nodes,
                  manifest.macs / 1e6, manifest.parameters, f", arena {arena.n_bytes} bytes" if arena else "")
@@ -112,8 +117,12 @@ def finish(output_dir, content, manifest, layers=()):
 def silence_range(features):
     """The features of digital silence, (lowest, highest): an int8 input must reach them even if no calibration clip does.
 
+    Those of kind "micro" have the range that devices give them.
+
     Every mel band is then at the floor; the orthonormal cosine transform of that is sqrt(n_mels) * ln(floor) in coefficient 0.
     """
+    if features.kind == "micro":
+        return 0.0, LARGEST_FEATURE
     value = math.log(features.log_floor) * (math.sqrt(features.n_mels) if features.kind == "mfcc" else 1)
     return min(value, 0.0), max(value, 0.0)
 

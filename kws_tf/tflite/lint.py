@@ -6,6 +6,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
+from kws_tf.micro_front_end import CHANNELS, LARGEST_FEATURE
 from kws_tf.tflite import untrusted
 from kws_tf.tflite.operator_support import INTEGER_TYPES, VARIABLE_OPERATORS, VERSIONS
 
@@ -13,6 +14,7 @@ INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "bool", "resource")
 ACTIVATIONS = ("int8", "uint8", "int16")
 PCM_DTYPE = "int16"
 ALIGNMENT = 16
+LARGEST_STEP_FRAMES = 10
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 BIAS_TYPES = {"int8": "int32", "int16": "int64"}
 
@@ -142,9 +144,37 @@ def check_border(file, profile):
         yield "graph", f"{len(inputs)} inputs and {len(outputs)} outputs; at least one of each is expected"
         return
     expected = PCM_DTYPE if profile.input_kind == "pcm" else profile.dtype
+    if profile.probability:
+        yield from _check_device_border(inputs, outputs)
+        return
     for side, tensor, wanted in (("input", inputs[0], expected), ("output", outputs[0], profile.dtype)):
         if _type(tensor) != wanted:
             yield f"{side} {untrusted.text(tensor.name)}", f"{_type(tensor)}; profile {profile.name} has {wanted}"
+
+
+def _check_device_border(inputs, outputs):
+    """The one input and output that micro_wake_word knows; its features have a fixed scale."""
+    if len(inputs) != 1 or len(outputs) != 1:
+        yield "graph", f"{len(inputs)} inputs and {len(outputs)} outputs; one of each is expected"
+        return
+    (source,), (target,) = inputs, outputs
+    shape, grid = _shape(source), _grid(source)
+    if _type(source) != "int8" or len(shape) != 3 or shape[0] != 1 or shape[2] != CHANNELS or not 1 <= shape[1] <= LARGEST_STEP_FRAMES:
+        yield f"input {untrusted.text(source.name)}", (f"{_type(source)} {shape}; int8 [1, frames, {CHANNELS}] with 1 to "
+                                                       f"{LARGEST_STEP_FRAMES} frames is expected")
+    if grid is None or not np.isclose(grid[0], LARGEST_FEATURE / 255, rtol=1e-3) or grid[1] != -128:
+        yield f"input {untrusted.text(source.name)}", f"scale and zero point {grid}; the features of devices have 26/255 and -128"
+    if _type(target) != "uint8" or _shape(target) != [1, 1] or _grid(target) != (1 / 256, 0):
+        yield f"output {untrusted.text(target.name)}", (f"{_type(target)} {_shape(target)}, scale and zero point {_grid(target)}; the "
+                                                        "probability is uint8 [1, 1] with 1/256 and 0")
+
+
+def _grid(tensor):
+    """(scale, zero point) of a tensor with one scale, else None."""
+    quantisation = tensor.quantization
+    if quantisation is None or quantisation.scale is None or len(quantisation.scale) != 1 or quantisation.zeroPoint is None:
+        return None
+    return float(quantisation.scale[0]), int(quantisation.zeroPoint[0])
 
 
 def check_integers(file, profile):
@@ -160,7 +190,9 @@ def check_operators(file, profile):
     """Every operator is known to the runtimes, in this version and with these types."""
     for graph, name, version, node in file.nodes():
         where = f"operator {name}"
-        if name not in VERSIONS:
+        if profile.operators and name not in profile.operators:
+            yield where, f"profile {profile.name} has no such operator; its runtime has {', '.join(profile.operators)}"
+        elif name not in VERSIONS:
             yield where, "unknown to tflite-runtime 2.14"
         elif version > VERSIONS[name]:
             yield where, f"version {version}; tflite-runtime 2.14 knows up to {VERSIONS[name]}"

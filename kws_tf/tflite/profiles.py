@@ -5,6 +5,10 @@ import dataclasses
 from kws_tf.errors import ConversionError
 
 MIB = 1 << 20
+# Those that micro_wake_word registers.
+ESPHOME_OPERATORS = (
+    "CALL_ONCE", "VAR_HANDLE", "RESHAPE", "READ_VARIABLE", "STRIDED_SLICE", "CONCATENATION", "ASSIGN_VARIABLE", "CONV_2D", "MUL", "ADD",
+    "MEAN", "FULLY_CONNECTED", "LOGISTIC", "QUANTIZE", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "PAD", "PACK", "SPLIT_V")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,6 +21,8 @@ class Profile:
         dtype: of weights, activations and output: "int8" or "float32"; PCM is int16.
         states: where a streaming file may keep what it remembers: "internal" (variables), "external" (inputs and outputs).
         largest_bytes: of the file. largest_variables: states inside the graph.
+        probability: whether a step gives the probability of one keyword, uint8 [1, 1], in the place of logits.
+        operators: names of all operators that its runtime has; empty for those on which the runtimes agree.
         purpose: one line for people.
     """
 
@@ -27,6 +33,8 @@ class Profile:
     largest_bytes: int
     largest_variables: int
     purpose: str
+    probability: bool = False
+    operators: tuple[str, ...] = ()
 
 
 # An integer file of pi and of tflm is the same, byte for byte: its operators are those on which tflite-runtime, LiteRT and TFLite Micro
@@ -40,6 +48,11 @@ PROFILES = {profile.name: profile for profile in (
             "int8 features to int8 logits, for hosts with a front end of their own"),
     Profile("float32", "features", "float32", ("internal", "external"), 64 * MIB, 64,
             "float32 features to float32 logits: the reference, and the quicker one on boards without int8 instructions"),
+    Profile("esphome", "features", "int8", ("internal",), MIB, 20,
+            "int8 features of ESPHome devices to the uint8 probability of one keyword, for micro_wake_word and pymicro-wakeword",
+            probability=True, operators=ESPHOME_OPERATORS),
+    Profile("ethos-u", "features", "int8", ("internal", "external"), 64 * MIB, 64,
+            "int8 features to int8 logits for an Ethos-U: the features file, its compiled form and the estimate of Vela"),
 )}
 
 

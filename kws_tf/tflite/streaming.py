@@ -12,6 +12,8 @@ from kws_tf.tflite.convert import name_tensors, quantise_calibrated
 from kws_tf.tflite.frame_scores import score_every_frame
 from kws_tf.tflite.freeze import convert_float32
 from kws_tf.tflite.joint_lines import join_lines, share_line_scale
+from kws_tf.tflite.keyword_head import margin_range, one_probability, score_margins
+from kws_tf.tflite.logistic_gates import drop_saturations, gate_ranges, gates_to_logistic
 from kws_tf.tflite.pcm_step import hear_pcm
 from kws_tf.tflite.simplify import simplify
 from kws_tf.tflite.step_graph import step_graph
@@ -26,8 +28,9 @@ class StreamingNetwork:
     """A network over a whole recording, with all its integers settled: what every streaming file of it is cut from.
 
     Args:
-        graph: flatbuffer.Graph, features [1, frames, rows, 1] -> mean logits of every frame.
+        graph: flatbuffer.Graph, features [1, frames, rows, 1] -> mean logits of every frame, or margins of a keyword.
         input_delay: see step_graph. delay_frames, stride_frames, window_frames: see manifest.Streaming.
+        keyword: see prepare.
     """
 
     graph: flatbuffer.Graph
@@ -35,9 +38,10 @@ class StreamingNetwork:
     delay_frames: int
     stride_frames: int
     window_frames: int
+    keyword: int | None = None
 
 
-def prepare(model, window_frames, calibration=None, *, input_range=None):
+def prepare(model, window_frames, calibration=None, *, input_range=None, keyword=None):
     """Freezes a network and, with calibration recordings, quantises it.
 
     The graph is that of the offline network over a long recording: what its tensors hold for frame t is what they hold in a stream
@@ -50,6 +54,8 @@ def prepare(model, window_frames, calibration=None, *, input_range=None):
         window_frames: frames of the mean over time: those of a clip.
         calibration: float32 [recordings, frames, frequency, 1], see join_clips; None for a float32 network.
         input_range: see convert.convert_classifier.
+        keyword: index of the class whose probability is all that a step gives, in the operators of ESPHome's micro_wake_word; None for
+            the logits of all classes.
 
     Returns:
         StreamingNetwork.
@@ -67,16 +73,22 @@ def prepare(model, window_frames, calibration=None, *, input_range=None):
         calibration = calibration[:, :frames]
     graph = flatbuffer.read(convert_float32(model, (frames, *rows)))
     simplify(graph)
+    if keyword is not None:
+        score_margins(graph, keyword)
     score_every_frame(graph, stream.window_scores)
     name_tensors(graph, model.name)
+    if keyword is not None:
+        gates_to_logistic(graph)
     if calibration is not None:
-        graph = quantise_calibrated(graph, calibration, input_range)
+        fixed = None if keyword is None else lambda rewritten: {**gate_ranges(rewritten), **margin_range(rewritten)}
+        graph = quantise_calibrated(graph, calibration, input_range, fixed)
         share_line_scale(graph)
+        drop_saturations(graph)
     trial = step_graph(graph, stream.stride_frames, stream.input_delay_frames)
     if (trial.delay, trial.rate) != (stream.delay_frames, stream.stride_frames):
         raise ConversionError(f"{model.name}: the graph of a step is {trial.delay} frames late with {trial.rate} frames per score, the "
                               f"network {stream.delay_frames} and {stream.stride_frames}.")
-    return StreamingNetwork(graph, stream.input_delay_frames, stream.delay_frames, stream.stride_frames, window_frames)
+    return StreamingNetwork(graph, stream.input_delay_frames, stream.delay_frames, stream.stride_frames, window_frames, keyword)
 
 
 def streaming_graph(network, features, hop_frames, state, input_kind="features"):
@@ -106,6 +118,8 @@ def streaming_graph(network, features, hop_frames, state, input_kind="features")
     if not isinstance(hop_frames, int) or hop_frames < 1 or hop_frames % stride:
         raise ConversionError(f"--hop_frames must be a whole number, a multiple of {stride} for this network; received {hop_frames!r}.")
     step = join_lines(step_graph(network.graph, hop_frames, network.input_delay))
+    if network.keyword is not None:
+        step, stride = one_probability(step), hop_frames
     if input_kind == "pcm":
         step = hear_pcm(step, features, hop_frames)
     check_states(step.states)

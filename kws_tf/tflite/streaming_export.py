@@ -5,7 +5,9 @@ import math
 import numpy as np
 from absl import logging
 
+from kws_tf.detector_settings import default_keywords
 from kws_tf.errors import ConversionError
+from kws_tf.manifest import WakeWord
 from kws_tf.tflite import export_folder, flatbuffer
 from kws_tf.tflite.calibration import calibration_features
 from kws_tf.tflite.export import MODEL_FILE, describe, finish, silence_range
@@ -13,16 +15,18 @@ from kws_tf.tflite.profiles import profile_of
 from kws_tf.tflite.streaming import join_clips, prepare, streaming_graph
 
 CLIPS_PER_RECORDING = 4
+BACKGROUND = "_unknown_"
 
 
 def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *, profile="pi", state="external", hop_frames=1, metrics=None,
-                     data_licence=""):
+                     data_licence="", wake_word=None):
     """Converts a trained network for audio that comes hop by hop, and writes its export folder.
 
     Args:
         model, run_config, classes, calibration_pcm, output_dir, profile, metrics, data_licence: see export.export.
         state: "internal" (the file remembers) or "external" (the caller passes every state on).
         hop_frames: frames that one inference takes.
+        wake_word: WakeWord, for a profile that gives the probability of one keyword; None for the only keyword among the classes.
 
     Returns:
         Path of the model file.
@@ -37,24 +41,56 @@ def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *,
     if state not in profile.states:
         raise ConversionError(f"profile {profile.name} takes {' or '.join(profile.states)} state; received {state!r}. Set --streaming.")
     export_folder.check(output_dir, MODEL_FILE)
-    features = run_config.features
-    network = prepare_run(model, run_config, classes, calibration_pcm, profile)
+    features, more = run_config.features, {}
+    keyword = None
+    if profile.probability:
+        if features.kind != "micro":
+            raise ConversionError(f"profile {profile.name}: the network was trained on {features.kind}, and the devices compute features "
+                                  "of their own. Train with --features=micro.")
+        more["wake_word"] = wake_word = wake_word or only_keyword(classes)
+        keyword = keyword_index(classes, wake_word.keyword)
+    network = prepare_run(model, run_config, classes, calibration_pcm, profile, keyword)
     graph, section = streaming_graph(network, features, hop_frames, state, profile.input_kind)
     content = flatbuffer.write(graph)
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
-                        metrics=metrics, data_licence=data_licence, streaming=section)
+    labels = classes if keyword is None else (BACKGROUND, wake_word.keyword)
+    manifest = describe(content, run_config, labels, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
+                        metrics=metrics, data_licence=data_licence, streaming=section, **more)
     path = finish(output_dir, content, manifest)
     logging.info("streaming: %d frames (%g ms) per step, %s state in %d tensors of %d bytes, scores %d frames (%g ms) late.", hop_frames,
                  hop_frames * features.hop_ms, state, len(section.states), state_bytes(section), section.delay_frames, section.delay_ms)
     return path
 
 
-def prepare_run(model, run_config, classes, calibration_pcm, profile):
+def only_keyword(classes):
+    """The WakeWord of the only class that is a word.
+
+    Raises:
+        ConversionError: there are several, or none.
+    """
+    words = default_keywords(classes)
+    if len(words) != 1:
+        raise ConversionError(f"esphome: a model listens for one phrase; the classes have {len(words)} words: {', '.join(words)}. "
+                              "Choose one with --keyword; the others then count as background.")
+    return WakeWord(words[0], words[0].replace("_", " "))
+
+
+def keyword_index(classes, keyword):
+    """Its index.
+
+    Raises:
+        ConversionError: it is no class.
+    """
+    if keyword not in classes:
+        raise ConversionError(f"esphome: --keyword={keyword} must be one of the classes {', '.join(classes)}.")
+    return list(classes).index(keyword)
+
+
+def prepare_run(model, run_config, classes, calibration_pcm, profile, keyword=None):
     """The streaming network of a training run, calibrated with its clips joined to recordings.
 
     Args:
-        model, run_config, classes, calibration_pcm: see export.export. profile: Profile.
+        model, run_config, classes, calibration_pcm: see export.export. profile: Profile. keyword: see streaming.prepare.
 
     Returns:
         streaming.StreamingNetwork.
@@ -70,7 +106,7 @@ def prepare_run(model, run_config, classes, calibration_pcm, profile):
         if clips.ndim == 2 and len(clips):
             clips = join_clips(clips, CLIPS_PER_RECORDING, np.random.default_rng(run_config.train.seed))
         calibration = calibration_features(features, clips, profile.input_kind)
-    return prepare(model, window, calibration, input_range=silence_range(features))
+    return prepare(model, window, calibration, input_range=silence_range(features), keyword=keyword)
 
 
 def state_bytes(section):

@@ -6,12 +6,13 @@ import math
 import keras
 from absl import logging
 
-from kws_tf import augment, dataset, features, models
+from kws_tf import augment, dataset, models
 from kws_tf.errors import TrainingError
 from kws_tf.recall_area import ClipRecallArea
 from kws_tf.training import initial_weights, pre_roll
 from kws_tf.training.curriculum import Curriculum
 from kws_tf.training.loop import Loop, Outcome
+from kws_tf.training.micro_features import feature_layer
 from kws_tf.training.network import TrainingNetwork, choose_layout, training_forward
 
 
@@ -52,7 +53,7 @@ def build_network(config, classes):
                             "Use --pre_roll_frames=%d or more.", recipe.pre_roll_frames, backbone.name, context, context)
         pre_roll_augment = _waveform_augment(config, classes, sounds, recipe.pre_roll_frames * config.features.hop_samples)
     return TrainingNetwork(
-        features.build(config.features, name="features"), backbone,
+        feature_layer(config.features), backbone,
         waveform_augment=_waveform_augment(config, classes, sounds), pre_roll_augment=pre_roll_augment,
         frequency_warp=_frequency_warp(config),
         spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
