@@ -13,7 +13,8 @@ Profiles:
     float32   float32 features -> float32 logits: the reference, and the quicker one on boards without int8 instructions.
     esphome   int8 features of 3 frames -> uint8 probability of one keyword, for ESPHome's micro_wake_word: always streaming, with
               internal state, for networks trained with --features=micro. esphome.json beside it is what devices load (docs/esphome.md).
-    ethos-u   the features file, compiled by Vela for an Ethos-U as well, with its estimate of time and of what stays on the CPU.
+    ethos-u   the bytes of tflm, and beside them model_vela.tflite, compiled by Vela for an Ethos-U; manifest and report tell its estimate
+              of time and memory, and the operators that stay on the CPU.
 
 With --streaming the file takes audio as it comes, --hop_frames frames per inference, and gives the scores of every frame: the mean over
 the last window, exactly that of the offline network (docs/streaming.md). Its state is "internal" (kept in the file; reset by a new
@@ -56,6 +57,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_enum("evaluate", "", ("", "validation", "testing"), "Also score the file on this split, beside the float32 network; the "
                       "figures go into manifest and report. Clip files alone.", **place)
     flags.DEFINE_string("data_licence", "", "Licence note of the training data, for the manifest.", **place)
+    flags.DEFINE_string("accelerator", "ethos-u55-128", "Profile ethos-u: what to compile for, as Vela names it.", **place)
+    flags.DEFINE_string("vela", "", "Profile ethos-u: path of the program vela; empty for the one beside this Python or on the PATH.", **place)
     device = {"flag_values": flag_values, "module_name": "profile esphome"}
     flags.DEFINE_string("keyword", "", "Class that the file listens for; empty for the only word among the classes.", **device)
     flags.DEFINE_string("phrase", "", "The phrase as people read it; empty for the keyword.", **device)
@@ -100,6 +103,9 @@ def refuse_contradictions():
         raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
     if (device or FLAGS.streaming) and FLAGS.evaluate:
         raise ConfigError("--evaluate scores clip files; score a streaming file with kws_tf.evaluate.")
+    for name in ("accelerator", "vela"):
+        if FLAGS.profile != "ethos-u" and not FLAGS[name].using_default_value:
+            raise ConfigError(f"--{name} belongs to --profile=ethos-u; received --profile={FLAGS.profile}.")
     given = [name for name in ("keyword", "phrase", "author", "website", "languages") if not FLAGS[name].using_default_value]
     if given and not device:
         raise ConfigError(f"--{given[0]} belongs to --profile=esphome; received --profile={FLAGS.profile}.")
@@ -134,13 +140,17 @@ def main(argv):
     output = pathlib.Path(FLAGS.output) if FLAGS.output else pathlib.Path(FLAGS.run_dir) / "export" / name
     # Keras and TensorFlow take seconds to import: only when the flags are known to be good.
     from kws_tf import tflite
+    from kws_tf.tflite import vela
     from kws_tf.training import trained_run
 
     trained = trained_run.load(FLAGS.run_dir)
     config = with_data(trained.config, FLAGS.data_root, FLAGS.cache_dir)
     clips = None if FLAGS.profile == "float32" else training_clips(config, trained.classes, FLAGS.calibration_clips)
     arguments = (trained.backbone, config, trained.classes, clips, output)
-    about = {"profile": FLAGS.profile, "metrics": trained.metrics, "data_licence": FLAGS.data_licence}
+    settings = vela.VelaSettings(FLAGS.accelerator, FLAGS.vela)
+    if FLAGS.profile == "ethos-u":
+        vela.find(settings.program)
+    about = {"vela": settings, "profile": FLAGS.profile, "metrics": trained.metrics, "data_licence": FLAGS.data_licence}
     if FLAGS.profile == "esphome":
         hop_frames = DEVICE_HOP_FRAMES if FLAGS["hop_frames"].using_default_value else FLAGS.hop_frames
         path = tflite.export_streaming(*arguments, state="internal", hop_frames=hop_frames, wake_word=wake_word(trained.classes), **about)

@@ -188,7 +188,8 @@ class EthosEstimate:
         vela_version: of the compiler. accelerator: its name for it, such as "ethos-u55-128". system: system configuration and memory mode.
         clock_mhz: of the accelerator. milliseconds: of one inference, the operators on the CPU not counted.
         sram_bytes: working memory. flash_bytes: of the compiled weights and commands.
-        operators: of the file. cpu_operators: those left to the CPU, by name.
+        operators: nodes of the file. cpu_operators: those left to the CPU, how often by name.
+        model_file, model_id, model_bytes: the compiled file beside the model, the SHA-256 of its bytes and its size.
     """
 
     vela_version: str
@@ -199,7 +200,10 @@ class EthosEstimate:
     sram_bytes: int
     flash_bytes: int
     operators: int
-    cpu_operators: dict = dataclasses.field(default_factory=dict)
+    cpu_operators: dict
+    model_file: str
+    model_id: str
+    model_bytes: int
 
     @property
     def cpu_share(self):

@@ -22,13 +22,14 @@ from kws_tf.tflite.lint import require_clean
 from kws_tf.tflite.merge import merge
 from kws_tf.tflite.profiles import profile_of
 from kws_tf.tflite.report import REPORT_FILE, render, with_accuracy
+from kws_tf.tflite.vela import COMPILED_FILE, VelaSettings, compile_model
 
 MODEL_FILE = "model.tflite"
 LABELS_FILE = "labels.txt"
 
 
 def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="features", metrics=None, data_licence="",
-           layer_report=False):
+           layer_report=False, vela=None):
     """Converts a trained network for clips and writes its export folder.
 
     Args:
@@ -41,6 +42,7 @@ def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="
         metrics: figures to store in the manifest, name -> JSON value.
         data_licence: licence note of the training data.
         layer_report: whether report.md tells the error of every layer, which takes about as long as the conversion.
+        vela: VelaSettings of a profile that is compiled for Ethos-U; None for its defaults.
 
     Returns:
         Path of the model file.
@@ -61,7 +63,7 @@ def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="
     manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
                         metrics=metrics, data_licence=data_licence)
     layers = layer_errors(model, calibration, content) if layer_report and calibration is not None else ()
-    return finish(output_dir, content, manifest, layers)
+    return finish(output_dir, content, manifest, layers, vela)
 
 
 def convert_clip(model, run_config, classes, calibration, profile):
@@ -86,12 +88,12 @@ def convert_clip(model, run_config, classes, calibration, profile):
     return classifier if profile.input_kind == "features" else flatbuffer.write(merge(features, n_samples, classifier))
 
 
-def finish(output_dir, content, manifest, layers=()):
+def finish(output_dir, content, manifest, layers=(), vela=None):
     """The last steps of every export: lint, measurement of the cost, report, and then the folder.
 
     Args:
         output_dir: see export. content: bytes of the model file. manifest: its Manifest, without cost.
-        layers: list of LayerError for the report.
+        layers: list of LayerError for the report. vela: see export.
 
     Returns:
         Path of the model file.
@@ -99,12 +101,16 @@ def finish(output_dir, content, manifest, layers=()):
     Raises:
         ConversionError: the file breaks a rule of its profile, or the folder cannot be written.
     """
-    require_clean(content, profile_of(manifest.profile), manifest.model_file)
+    profile, files = profile_of(manifest.profile), {}
+    require_clean(content, profile, manifest.model_file)
+    if profile.accelerated:
+        files[COMPILED_FILE], estimate = compile_model(content, vela or VelaSettings())
+        manifest = dataclasses.replace(manifest, ethos=estimate)
     arena, arena_note = measure_arena(content)
     if arena is None:
         logging.warning("the arena of %s is not measured: %s.", manifest.model_file, arena_note)
     manifest = dataclasses.replace(manifest, arena=arena, cost=measure(content))
-    files = {REPORT_FILE: render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")}
+    files[REPORT_FILE] = render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")
     if manifest.wake_word is not None:
         files[DEVICE_MANIFEST_FILE] = device_manifest.to_json(manifest).encode("utf-8")
     write(output_dir, content, manifest, files)

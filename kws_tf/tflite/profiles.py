@@ -22,6 +22,7 @@ class Profile:
         states: where a streaming file may keep what it remembers: "internal" (variables), "external" (inputs and outputs).
         largest_bytes: of the file. largest_variables: states inside the graph.
         probability: whether a step gives the probability of one keyword, uint8 [1, 1], in the place of logits.
+        accelerated: whether Vela compiles the file for an Ethos-U.
         operators: names of all operators that its runtime has; empty for those on which the runtimes agree.
         purpose: one line for people.
     """
@@ -34,6 +35,7 @@ class Profile:
     largest_variables: int
     purpose: str
     probability: bool = False
+    accelerated: bool = False
     operators: tuple[str, ...] = ()
 
 
@@ -51,8 +53,9 @@ PROFILES = {profile.name: profile for profile in (
     Profile("esphome", "features", "int8", ("internal",), MIB, 20,
             "int8 features of ESPHome devices to the uint8 probability of one keyword, for micro_wake_word and pymicro-wakeword",
             probability=True, operators=ESPHOME_OPERATORS),
-    Profile("ethos-u", "features", "int8", ("internal", "external"), 64 * MIB, 64,
-            "int8 features to int8 logits for an Ethos-U: the features file, its compiled form and the estimate of Vela"),
+    Profile("ethos-u", "pcm", "int8", ("internal",), MIB, 64,
+            "the file of tflm and its compiled form for Ethos-U, with the estimate of Vela: time, memory, operators left to the CPU",
+            accelerated=True),
 )}
 
 

@@ -24,6 +24,8 @@ def render(manifest, *, arena_note="", layers=()):
         str, Markdown.
     """
     sections = [_identity(manifest), _cost(manifest, arena_note), _operators(manifest), _lint(manifest)]
+    if manifest.ethos is not None:
+        sections.insert(2, _ethos(manifest.ethos))
     if layers:
         sections.append(_layers(layers))
     return "\n\n".join(sections) + "\n"
@@ -84,6 +86,17 @@ def _cost(manifest, arena_note):
     times = _table(("interpreter", "kernels", "ms per inference"),
                    [(time.interpreter, time.kernels, f"{time.milliseconds:.2f}") for time in cost.host_times])
     return (f"## Cost of one inference\n\n{parts}\n\nArena: {arena}\n\nProcessor time on {cost.host}, one thread, median:\n\n{times}")
+
+
+def _ethos(estimate):
+    rows = [("accelerator", f"{estimate.accelerator} at {estimate.clock_mhz:g} MHz"), ("system", estimate.system),
+            ("one inference, without what the CPU does", f"{estimate.milliseconds:.3f} ms"), ("SRAM", f"{estimate.sram_bytes:,} bytes"),
+            ("weights and commands in flash", f"{estimate.flash_bytes:,} bytes"),
+            ("operators left to the CPU", f"{sum(estimate.cpu_operators.values())} of {estimate.operators}, "
+                                          f"{100 * estimate.cpu_share:.1f} %"
+                                          + "".join(f", {count} {name}" for name, count in estimate.cpu_operators.items())),
+            ("compiled file", f"{estimate.model_file}, {estimate.model_bytes:,} bytes, SHA-256 {estimate.model_id}")]
+    return (f"## Ethos-U\n\nAn estimate by Vela {estimate.vela_version}, not a measurement.\n\n" + _table(("", ""), rows))
 
 
 def _operators(manifest):

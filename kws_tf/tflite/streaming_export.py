@@ -19,13 +19,14 @@ BACKGROUND = "_unknown_"
 
 
 def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *, profile="pi", state="external", hop_frames=1, metrics=None,
-                     data_licence="", wake_word=None):
+                     data_licence="", wake_word=None, vela=None):
     """Converts a trained network for audio that comes hop by hop, and writes its export folder.
 
     Args:
         model, run_config, classes, calibration_pcm, output_dir, profile, metrics, data_licence: see export.export.
         state: "internal" (the file remembers) or "external" (the caller passes every state on).
         hop_frames: frames that one inference takes.
+        vela: see export.export.
         wake_word: WakeWord, for a profile that gives the probability of one keyword; None for the only keyword among the classes.
 
     Returns:
@@ -56,7 +57,7 @@ def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *,
     labels = classes if keyword is None else (BACKGROUND, wake_word.keyword)
     manifest = describe(content, run_config, labels, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
                         metrics=metrics, data_licence=data_licence, streaming=section, **more)
-    path = finish(output_dir, content, manifest)
+    path = finish(output_dir, content, manifest, vela=vela)
     logging.info("streaming: %d frames (%g ms) per step, %s state in %d tensors of %d bytes, scores %d frames (%g ms) late.", hop_frames,
                  hop_frames * features.hop_ms, state, len(section.states), state_bytes(section), section.delay_frames, section.delay_ms)
     return path
