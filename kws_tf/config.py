@@ -117,6 +117,8 @@ FEATURE_PRESETS = types.MappingProxyType({
     "low_compute": FeatureConfig(kind="mfcc", hop_samples=480, n_mels=40, n_mfcc=20, spectrum="magnitude", log_floor=1e-3),
     "micro": FeatureConfig(kind="micro", **MICRO_PARAMETERS),
 })
+# Those that a Keras layer and the integer front end compute.
+GRAPH_PRESETS = types.MappingProxyType({name: preset for name, preset in FEATURE_PRESETS.items() if preset.kind != "micro"})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -58,7 +58,7 @@ def define(flag_values=FLAGS):
                       "figures go into manifest and report. Clip files alone.", **place)
     flags.DEFINE_string("data_licence", "", "Licence note of the training data, for the manifest.", **place)
     flags.DEFINE_string("accelerator", "ethos-u55-128", "Profile ethos-u: what to compile for, as Vela names it.", **place)
-    flags.DEFINE_string("vela", "", "Profile ethos-u: path of the program vela; empty for the one beside this Python or on the PATH.", **place)
+    flags.DEFINE_string("vela", "", "Profile ethos-u: path of vela; empty for the one beside this Python or on the PATH.", **place)
     device = {"flag_values": flag_values, "module_name": "profile esphome"}
     flags.DEFINE_string("keyword", "", "Class that the file listens for; empty for the only word among the classes.", **device)
     flags.DEFINE_string("phrase", "", "The phrase as people read it; empty for the keyword.", **device)

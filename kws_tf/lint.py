@@ -23,7 +23,8 @@ FLAGS = flags.FLAGS
 def define(flag_values=FLAGS):
     """Defines the flags of this program."""
     place = {"flag_values": flag_values, "module_name": "lint"}
-    flags.DEFINE_enum("profile", None, ["pi", "tflm", "features", "float32", "esphome", "ethos-u"], "Rules to apply; by default those of the manifest.", **place)
+    flags.DEFINE_enum("profile", None, ["pi", "tflm", "features", "float32", "esphome", "ethos-u"],
+                      "Rules to apply; by default those of the manifest.", **place)
     flags.DEFINE_boolean("json", False, "Print one JSON object instead of lines.", **place)
 
 

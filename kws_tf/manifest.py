@@ -293,7 +293,7 @@ class Manifest:
         _require(not unknown, f"detector: {', '.join(unknown)} must be one of the labels {', '.join(self.labels)}.")
         if self.wake_word is not None:
             _require(len(self.labels) == 2 and self.labels[1] == self.wake_word.keyword,
-                     f"a file with one probability has two labels, the second of them {self.wake_word.keyword!r}; received {self.labels!r}.")
+                     f"a file with one probability has two labels, the second is {self.wake_word.keyword!r}; received {self.labels!r}.")
         _require(self.model_bytes > 0 and self.clip_samples > 0 and self.inputs and self.outputs,
                  "model_bytes and clip_samples must be positive, and inputs and outputs be listed.")
 

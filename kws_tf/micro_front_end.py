@@ -5,7 +5,8 @@ import numpy as np
 from kws_tf.errors import AudioError, ConfigError
 
 CHANNELS = 40
-HOP_SAMPLES = 160
+# The package takes no less at once.
+HOP_BYTES = 320
 # Devices quantise with int8 -128..127 spanning 0 to this, and saturate above it.
 LARGEST_FEATURE = 26.0
 _PACKAGE = "pymicro-features"
@@ -34,10 +35,12 @@ class MicroFrontEnd:
             raise ConfigError(f"features of kind 'micro' are computed by the package {_PACKAGE}, which is not installed: "
                               "pip install 'kws_tf[esphome]'.") from error
         self._front_end = MicroFrontend()
+        self._waiting = b""
 
     def reset(self):
         """Forgets all audio, the noise estimate with it."""
         self._front_end.reset()
+        self._waiting = b""
 
     def process(self, pcm):
         """Takes the next samples.
@@ -54,12 +57,13 @@ class MicroFrontEnd:
         pcm = np.asarray(pcm)
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise AudioError(f"features: PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}.")
-        content, position, frames = pcm.tobytes(), 0, []
-        while position < len(content):
-            found = self._front_end.process_samples(content[position:position + 2 * HOP_SAMPLES])
+        content, position, frames = self._waiting + pcm.tobytes(), 0, []
+        while position + HOP_BYTES <= len(content):
+            found = self._front_end.process_samples(content[position:position + HOP_BYTES])
             position += 2 * found.samples_read
             if found.features:
                 frames.append(found.features)
+        self._waiting = content[position:]
         return np.minimum(np.array(frames, np.float32).reshape(-1, CHANNELS), np.float32(LARGEST_FEATURE))
 
 

@@ -160,3 +160,43 @@ def micro_stream(small_network, tone_clips, tmp_path_factory):
     export_streaming(small_network.model, small_network.config, CLASSES, tone_clips[0], folder, profile="tflm", state="internal",
                      hop_frames=2, metrics={"validation_accuracy": 0.5}, data_licence="CC0")
     return folder
+
+
+@pytest.fixture(scope="session")
+def wake_word(tmp_path_factory):
+    """A small SparkNet on the features of ESPHome devices that tells the tone "high" from everything else, in its ESPHome export.
+
+    Returns:
+        namespace of model, config, classes, pcm (int16 [clips, samples]), labels, folder; not to be changed.
+    """
+    pytest.importorskip("pymicro_features", reason="the front end of ESPHome devices (extra esphome) is not installed")
+    import keras
+
+    from kws_tf import micro_front_end, models
+    from kws_tf.config import FEATURE_PRESETS
+    from kws_tf.manifest import WakeWord
+    from kws_tf.tflite.streaming_export import export_streaming
+
+    config = RunConfig(data=DataConfig(clip_duration=CLIP_SAMPLES / RATE), features=FEATURE_PRESETS["micro"],
+                       model=ModelConfig(model="sparknet", channels=8))
+    classes, random = ("_unknown_", "high"), np.random.default_rng(5)
+    names = ["high", "low", "high", "middle", "high", "noise", "high", "low"] * 16
+    # Steady noise, in half of the clips with another tone first: front end and network are then as in a stream. The second half is a clip
+    # of its own too, as after a reset.
+    heard = random.normal(size=(len(names), 2 * CLIP_SAMPLES)) * random.uniform(10, 150, (len(names), 1))
+    for index, name in enumerate(names):
+        for begin, tone in ((0, names[(5 * index + 1) % len(names)] if index % 2 else "noise"), (CLIP_SAMPLES, name)):
+            if tone != "noise":
+                heard[index, begin:begin + CLIP_SAMPLES] += spoken_tone(tone, random)
+    heard = np.clip(heard, -32768, 32767).astype(np.int16)
+    pcm, labels = heard[:, CLIP_SAMPLES:], np.array([name == "high" for name in names], np.int32)
+    n_frames = config.features.n_frames(CLIP_SAMPLES)
+    features = np.concatenate([micro_front_end.clip_features(heard)[:, -n_frames:], micro_front_end.clip_features(pcm)])[..., None]
+    model = models.build(config.model, config.features, len(classes), n_frames, seed=3)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 8 * EPOCHS)),
+                  keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.fit(features, np.tile(labels, 2), batch_size=32, epochs=EPOCHS, shuffle=True, verbose=0)
+    folder = tmp_path_factory.mktemp("esphome") / "esphome"
+    export_streaming(model, config, classes, pcm, folder, profile="esphome", state="internal", hop_frames=3,
+                     wake_word=WakeWord("high", "a high tone", "nobody", ("en",)))
+    return types.SimpleNamespace(model=model, config=config, classes=classes, pcm=pcm, labels=labels, folder=folder)

@@ -1,6 +1,7 @@
 """The program on the run folder of the small network."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -75,6 +76,34 @@ def test_one_file_from_pcm_to_logits_with_its_figures(run, run_dir, tone_clips, 
     assert manifests.read(tmp_path / "tflm").profile == "tflm"
 
 
+def test_a_wake_word_for_esphome(run, wake_word, tmp_path):
+    for index, (pcm, label) in enumerate(zip(wake_word.pcm, wake_word.labels, strict=True)):
+        path = tmp_path / "clips" / "training" / wake_word.classes[label] / f"{index}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, pcm, 16000)
+    folder = RunFolder(tmp_path / "run")
+    data = DataConfig(data_root=str(tmp_path / "clips"), clip_duration=0.5, cache_dir=str(tmp_path / "cache"), audio_backend="soundfile")
+    folder.start(dataclasses.replace(wake_word.config, data=data), wake_word.classes)
+    wake_word.model.save_weights(folder.best_weights_file)
+    run("--run_dir", folder.path, "--profile", "esphome", "--phrase", "A High Tone", "--author", "A. U. Thor", "--languages", "en,de",
+        "--calibration_clips", 24)
+    export = folder.path / "export" / "esphome"
+    manifest, device = manifests.read(export), json.loads((export / "esphome.json").read_text())
+    assert manifest.wake_word == manifests.WakeWord("high", "A High Tone", "A. U. Thor", ("en", "de"))
+    assert (manifest.profile, manifest.labels, manifest.streaming.hop_frames) == ("esphome", ("_unknown_", "high"), 3)
+    assert (device["wake_word"], device["author"], device["trained_languages"]) == ("A High Tone", "A. U. Thor", ["en", "de"])
+    with pytest.raises(KwsError, match="--keyword=low must be one of the classes _unknown_, high"):
+        run("--run_dir", folder.path, "--profile", "esphome", "--keyword", "low", "--output", tmp_path / "other")
+
+
+def test_esphome_wants_the_features_of_its_devices_and_one_word(run, run_dir, tmp_path):
+    with pytest.raises(KwsError, match="the classes have 3 words: high, low, middle. Choose one with --keyword"):
+        run("--run_dir", run_dir, "--profile", "esphome", "--output", tmp_path / "out", "--calibration_clips", 4)
+    with pytest.raises(KwsError, match="trained on logmel, and the devices compute features of their own. Train with --features=micro"):
+        run("--run_dir", run_dir, "--profile", "esphome", "--keyword", "low", "--output", tmp_path / "out", "--calibration_clips", 4)
+    assert not (tmp_path / "out").exists()
+
+
 def other_network(folder):
     config = RunFolder(folder).config()
     RunFolder(folder).write_config(dataclasses.replace(config, model=ModelConfig(tau=1.0)))
@@ -113,6 +142,12 @@ def test_a_run_without_its_weights_is_an_error_and_nothing_is_written(run, copy,
     (["--run_dir", "nowhere"], TrainingError, "nowhere: no run folder"),
     (["--run_dir", "nowhere", "more"], ConfigError, "unexpected argument 'more'"),
     (["--run_dir", "nowhere", "--streaming", "external", "--evaluate", "testing"], ConfigError, "--evaluate scores clip files"),
+    (["--run_dir", "nowhere", "--hop_frames", "2"], ConfigError, "--hop_frames belongs to --streaming"),
+    (["--run_dir", "nowhere", "--profile", "esphome", "--streaming", "external"], ConfigError, "--profile=esphome keeps its state inside"),
+    (["--run_dir", "nowhere", "--profile", "esphome", "--evaluate", "testing"], ConfigError, "--evaluate scores clip files"),
+    (["--run_dir", "nowhere", "--phrase", "hey"], ConfigError, "--phrase belongs to --profile=esphome; received --profile=pi"),
+    (["--run_dir", "nowhere", "--accelerator", "ethos-u55-32"], ConfigError, "--accelerator belongs to --profile=ethos-u; received"),
+    (["--run_dir", "nowhere", "--profile", "ethos-u", "--vela", "nowhere/vela"], KwsError, "nowhere/vela was not found"),
 ])
 def test_wrong_arguments(run, arguments, error, message):
     with pytest.raises(error, match=message):

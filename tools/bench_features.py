@@ -19,7 +19,7 @@ from absl import flags
 from keras import ops
 
 from kws_tf import augment, features, mel
-from kws_tf.config import FEATURE_PRESETS, AugmentConfig
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, AugmentConfig
 from kws_tf.flags import run
 
 SAMPLE_RATE = CLIP_SAMPLES = 16000
@@ -31,7 +31,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "bench_features"}
     flags.DEFINE_integer("batch_size", 128, "Clips of one second per call.", lower_bound=1, **place)
     flags.DEFINE_integer("rounds", 15, "Interleaved rounds.", lower_bound=3, **place)
-    flags.DEFINE_enum("features", "bc_resnet", sorted(FEATURE_PRESETS), "Feature preset.", **place)
+    flags.DEFINE_enum("features", "bc_resnet", sorted(GRAPH_PRESETS), "Feature preset.", **place)
 
 
 class SampleGather(features.LogMel):

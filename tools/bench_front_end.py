@@ -23,7 +23,7 @@ from matplotlib import pyplot
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import atomic_file, audio  # noqa: E402
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from kws_tf.front_end import IntegerFeatures, build_clip_front_end, dft, fixed_point, framing, gain, logarithm, mel_bands, spectrum  # noqa: E402
@@ -40,7 +40,7 @@ SNR_DB = 20
 LEVELS_DBFS = (0, -12, -24, -36, -48, -60)
 MAGNITUDE = dataclasses.replace(FEATURE_PRESETS["bc_resnet"], spectrum="magnitude", log_floor=1e-3)
 CONFIGS = {
-    **FEATURE_PRESETS,
+    **GRAPH_PRESETS,
     "bc_resnet, magnitude": MAGNITUDE,
     "480/320, 20 bands, magnitude": dataclasses.replace(MAGNITUDE, hop_samples=320, n_mels=20),
     "640/320, FFT 1024": FeatureConfig(window_samples=640, hop_samples=320, fft_size=1024),

@@ -27,6 +27,9 @@ def build_front_end(graph, frames, features, *, floor=True):
         log_mel = build_front_end(graph, frames, features)
         log_mel.value * log_mel.scale                            # [1, frames, n_mels, 1], natural logarithm
     """
+    if features.kind == "micro":
+        raise ConversionError("integer front end: features of kind 'micro' are computed by ESPHome devices themselves; there is no file "
+                              "with PCM as input for them. Use --profile=esphome or --profile=features.")
     if np.log(features.log_floor) < -logarithm.LARGEST_LOG:
         raise ConversionError(f"integer front end: log_floor={features.log_floor:g} is below e^-{logarithm.LARGEST_LOG:g}, the smallest "
                               f"logarithm that it can hold. Use --log_floor={np.exp(-logarithm.LARGEST_LOG):.0e} or more.")

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kws_tf import features
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig, to_dict
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig, to_dict
 from kws_tf.errors import ConfigError
 
 PAPER = FEATURE_PRESETS["bc_resnet"]
@@ -21,7 +21,7 @@ def compute(config, pcm):
 
 def test_presets_have_the_published_parameters():
     geometry = {name: (p.kind, p.window_samples, p.hop_samples, p.fft_size, p.n_mels, p.n_mfcc, p.low_hz, p.high_hz, p.spectrum)
-                for name, p in FEATURE_PRESETS.items()}
+                for name, p in GRAPH_PRESETS.items()}
     assert geometry == {
         "bc_resnet": ("logmel", 480, 160, 512, 40, 0, 0, 8000, "power"),
         "bc_resnet_80": ("logmel", 480, 160, 512, 80, 0, 0, 8000, "power"),
@@ -29,7 +29,7 @@ def test_presets_have_the_published_parameters():
         "mlperf_tiny": ("mfcc", 480, 320, 512, 40, 10, 20, 4000, "magnitude"),
         "low_compute": ("mfcc", 480, 480, 512, 40, 20, 0, 8000, "magnitude"),
     }
-    assert {name: p.log_floor for name, p in FEATURE_PRESETS.items()} == {
+    assert {name: p.log_floor for name, p in GRAPH_PRESETS.items()} == {
         "bc_resnet": 1e-6, "bc_resnet_80": 1e-6, "sparknet": 1e-6, "mlperf_tiny": 1e-6, "low_compute": 1e-3}
 
 

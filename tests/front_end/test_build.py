@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kws_tf import mel
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig
 from kws_tf.errors import ConfigError, ConversionError
 from kws_tf.front_end import IntegerFeatures
 
@@ -70,7 +70,7 @@ def test_mfcc_error_against_float64(name, speech_like):
 
 def test_every_preset_runs():
     pcm = np.random.default_rng(8).integers(-3000, 3000, 16000).astype(np.int16)
-    for features in FEATURE_PRESETS.values():
+    for features in GRAPH_PRESETS.values():
         assert IntegerFeatures(features)(pcm).shape == (features.n_frames(16000), features.n_features)
 
 

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from kws_tf import features as feature_layers
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig
 from kws_tf.errors import AudioError
-from kws_tf.runtime.features import FeatureExtractor
+from kws_tf.runtime.features import FeatureExtractor, FeatureStream
 
-CONFIGS = {**FEATURE_PRESETS, "8 kHz": FeatureConfig(sample_rate=8000, window_samples=240, hop_samples=80, fft_size=256, high_hz=4000.0)}
+CONFIGS = {**GRAPH_PRESETS, "8 kHz": FeatureConfig(sample_rate=8000, window_samples=240, hop_samples=80, fft_size=256, high_hz=4000.0)}
 
 
 def recordings(n_samples=12345):
@@ -57,3 +57,31 @@ def test_one_frame_by_hand():
 def test_refuses_other_input(pcm, message):
     with pytest.raises(AudioError, match=message):
         FeatureExtractor(FeatureConfig())(pcm)
+
+
+def test_a_stream_gives_one_frame_per_hop_behind_silence():
+    pcm = recordings()[0][:1600]
+    for config in (GRAPH_PRESETS["bc_resnet"], GRAPH_PRESETS["low_compute"]):
+        tail = config.window_samples - config.hop_samples
+        whole = FeatureExtractor(config)(np.concatenate([np.zeros(tail, np.int16), pcm[:10 * config.hop_samples]]))
+        stream, hop = FeatureStream(config), config.hop_samples
+        n = len(pcm) // hop
+        for _ in range(2):
+            found = [stream(pcm[start * hop:stop * hop]) for start, stop in ((0, 1), (1, n))]
+            np.testing.assert_allclose(np.concatenate(found), whole[:n], atol=1e-5)
+            stream.reset()
+
+
+def test_features_of_esphome_devices_begin_anew_with_every_clip():
+    pytest.importorskip("pymicro_features", reason="the front end of ESPHome devices (extra esphome) is not installed")
+    config, pcm = FEATURE_PRESETS["micro"], recordings()[5]
+    extract, stream = FeatureExtractor(config), FeatureStream(config)
+    first = extract(pcm)
+    assert first.shape == (config.n_frames(len(pcm)), 40)
+    np.testing.assert_array_equal(extract(pcm), first)
+    behind = extract(np.concatenate([np.zeros(320, np.int16), pcm[:8000]]))
+    for _ in range(2):
+        np.testing.assert_array_equal(np.concatenate([stream(pcm[start:start + 480]) for start in range(0, 7680, 480)]), behind[:48])
+        stream.reset()
+    with pytest.raises(AudioError, match="shorter than|fewer than one window"):
+        extract(pcm[:100])

@@ -13,6 +13,11 @@ def spec(scale=0.25, dtype="int8"):
     return TensorSpec("logits", (1, 3), dtype, scale, 3)
 
 
+def test_scores_of_a_file_with_one_probability_pass_as_they_are():
+    scores = np.array([[200, 55], [0, 255]], np.uint8)
+    np.testing.assert_array_equal(ScoreBytes(TensorSpec("probability", (1, 1), "uint8", 1 / 256, 0))(scores), scores)
+
+
 def test_table_is_powers_of_e_and_small_literals():
     table = exponential_table(0.25)
     assert table[:4] == (65536, 51039, 39750, 30957) and len(table) == 256 and table[-1] == 0

@@ -5,7 +5,7 @@ import pytest
 
 import kws_tf.manifest as manifests
 from kws_tf import tflite
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig, RunConfig, from_dict
+from kws_tf.config import GRAPH_PRESETS, FeatureConfig, RunConfig, from_dict
 from kws_tf.errors import ConversionError
 from kws_tf.runtime.features import FeatureExtractor
 from kws_tf.tflite import operators
@@ -59,7 +59,7 @@ def test_the_folder_is_checked_before_the_long_conversion(tmp_path):
         tflite.export(None, None, (), None, tmp_path)
 
 
-@pytest.mark.parametrize("config", [*FEATURE_PRESETS.values(), FeatureConfig(log_floor=10.0)], ids=str)
+@pytest.mark.parametrize("config", [*GRAPH_PRESETS.values(), FeatureConfig(log_floor=10.0)], ids=str)
 def test_silence_range_is_that_of_digital_silence(config):
     silence = FeatureExtractor(config)(np.zeros(config.window_samples, np.int16))
     low, high = silence_range(config)

@@ -8,7 +8,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from kws_tf.config import FEATURE_PRESETS, FeatureConfig
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig
 from kws_tf.errors import ConversionError
 from kws_tf.front_end import IntegerFeatures
 from kws_tf.runtime.interpreter import KERNELS, available, open_interpreter
@@ -16,7 +16,7 @@ from kws_tf.tflite import flatbuffer, micro
 from kws_tf.tflite.front_end import front_end_graph, front_end_model
 
 CONFIGS = {
-    **FEATURE_PRESETS,
+    **GRAPH_PRESETS,
     "magnitude, 20 bands, 480/320": FeatureConfig(hop_samples=320, n_mels=20, spectrum="magnitude", log_floor=1e-3),
     "640/320": FeatureConfig(window_samples=640, hop_samples=320, fft_size=1024, low_hz=60.0, high_hz=7600.0),
     "480/480": FeatureConfig(hop_samples=480),
@@ -130,7 +130,7 @@ def recorded_clips(n_clips=12):
     return np.stack([np.resize(np.append(audio.read_pcm(path, 16000), np.zeros(16000, np.int16)), 16000) for path in chosen])
 
 
-@pytest.mark.parametrize("name", [*FEATURE_PRESETS, "magnitude, 20 bands, 480/320", "480/480"])
+@pytest.mark.parametrize("name", [*GRAPH_PRESETS, "magnitude, 20 bands, 480/320", "480/480"])
 def test_training_and_device_see_the_same_features(name):
     from kws_tf import features as layers
 

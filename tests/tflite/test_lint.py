@@ -39,6 +39,15 @@ def test_a_file_of_another_profile(exported, folder, profile, rules):
     assert rules_broken((exported / folder / "model.tflite").read_bytes(), profile) == rules
 
 
+def test_a_file_for_other_devices_is_none_for_esphome(exported):
+    found = lint.lint((exported / "features" / "model.tflite").read_bytes(), PROFILES["esphome"])
+    assert {finding.rule for finding in found} == {"types at the border", "operators"}
+    messages = "\n".join(map(str, found))
+    for expected in ("int8 [1, 48, 20, 1]; int8 [1, frames, 40] with 1 to 10 frames is expected", "have 26/255 and -128",
+                     "the probability is uint8 [1, 1] with 1/256 and 0", "operator TRANSPOSE: profile esphome has no such operator"):
+        assert expected in messages, expected
+
+
 def last_bias(graph):
     return next(node for node in reversed(graph.nodes) if node.operator == "CONV_2D").inputs[2]
 

@@ -13,7 +13,7 @@ from kws_tf.tflite.operator_support import INTEGER_TYPES, VARIABLE_OPERATORS, VE
 
 NAMES = [name for name in available() if name != "tensorflow"]
 SHAPE = (1, 4, 6, 8)
-SCALES = {"int8": 0.05, "int16": 0.05 / 256}
+SCALES = {"int8": 0.05, "uint8": 0.05, "int16": 0.05 / 256}
 VALID = schema.Padding.VALID
 
 
@@ -91,7 +91,7 @@ FIXED = {"L2_NORMALIZATION": (1 / 128, 0), "LOGISTIC": (1 / 256, -128), "SOFTMAX
 def one_operator(operator, dtype, version):
     """A file with this operator alone, and its input arrays."""
     constants, built, shapes, n_inputs, same_scale = case(operator, dtype)
-    source = "int16" if operator == "QUANTIZE" else dtype
+    source = {"uint8": "int8"}.get(dtype, "int16") if operator == "QUANTIZE" else dtype
     zero_point = -3 if source == "int8" else 0
 
     def tensor(name, shape, kind, scale, zero):

@@ -18,6 +18,15 @@ def test_pi_and_tflm_make_the_same_graph():
     assert set(tflm.states) < set(pi.states) and tflm.largest_bytes < pi.largest_bytes
 
 
+def test_esphome_has_an_operator_list_of_its_own():
+    from kws_tf.tflite.operator_support import VERSIONS
+
+    profile = PROFILES["esphome"]
+    assert len(profile.operators) == 20 and set(profile.operators) < set(VERSIONS)
+    assert (profile.largest_variables, profile.states, profile.probability) == (20, ("internal",), True)
+    assert not any(other.operators or other.probability for name, other in PROFILES.items() if name != "esphome")
+
+
 def test_an_unknown_profile():
-    with pytest.raises(ConversionError, match="profile must be one of pi, tflm, features, float32; received 'esp'. Set --profile"):
+    with pytest.raises(ConversionError, match="one of pi, tflm, features, float32, esphome, ethos-u; received 'esp'. Set --profile"):
         profile_of("esp")

@@ -23,6 +23,18 @@ def test_the_report_tells_what_the_manifest_knows(exported):
     assert "Error of every layer" not in text and report.ACCURACY_TITLE not in text
 
 
+def test_an_estimate_for_ethos_u(exported):
+    manifest = manifests.read(exported / "pi")
+    assert "Ethos-U" not in report.render(manifest)
+    estimate = manifests.EthosEstimate("5.2.0", "ethos-u55-128", "High_End, Shared_Sram", 500.0, 0.54, 11280, 16416, 200,
+                                       {"BATCH_MATMUL": 2, "RESHAPE": 1}, "model_vela.tflite", "0" * 64, 99000)
+    assert estimate.cpu_share == 0.015
+    text = report.render(dataclasses.replace(manifest, ethos=estimate))
+    for expected in ("An estimate by Vela 5.2.0, not a measurement", "ethos-u55-128 at 500 MHz", "0.540 ms", "11,280 bytes",
+                     "3 of 200, 1.5 %, 2 BATCH_MATMUL, 1 RESHAPE"):
+        assert expected in text, expected
+
+
 def test_closed_gates_are_told_where_there_are_gates(exported):
     manifest = manifests.read(exported / "pi")
     assert "closed gates" not in report.render(manifest)

@@ -1,0 +1,113 @@
+"""One probability in the place of logits: against the float network, for two classes and more, in every runtime."""
+
+import numpy as np
+import pytest
+
+from kws_tf import models
+from kws_tf.config import FEATURE_PRESETS, ModelConfig
+from kws_tf.errors import ConversionError
+from kws_tf.manifest import TensorSpec
+from kws_tf.micro_front_end import LARGEST_FEATURE
+from kws_tf.runtime.interpreter import available, open_interpreter
+from kws_tf.runtime.model import quantise
+from kws_tf.tflite import flatbuffer, lint, micro
+from kws_tf.tflite.profiles import PROFILES
+from kws_tf.tflite.streaming import prepare, streaming_graph
+
+MICRO = FEATURE_PRESETS["micro"]
+WINDOW = 24
+INPUT = TensorSpec("features", (1, 3, 40), "int8", LARGEST_FEATURE / 255, -128)
+
+
+@pytest.fixture(scope="module")
+def recordings():
+    """float32 [recordings, frames, 40, 1], smooth over time, with silent stretches."""
+    random = np.random.default_rng(2)
+    steps = random.uniform(-3, 3.2, (4, 96, 40, 1))
+    return np.clip(np.cumsum(steps, axis=1) + 6, 0, LARGEST_FEATURE).astype(np.float32)
+
+
+def made(uneven_network, recordings, n_classes, keyword, hop_frames=3, **settings):
+    network = models.build(ModelConfig(**settings), MICRO, n_classes, WINDOW, seed=1) if n_classes != 3 else uneven_network(
+        MICRO, WINDOW, **settings)
+    prepared = prepare(network, WINDOW, recordings, input_range=(0.0, LARGEST_FEATURE), keyword=keyword)
+    return network, streaming_graph(prepared, MICRO, hop_frames, "internal")
+
+
+def probabilities(network, recording, keyword, rate=1):
+    """Of every frame, by the float network: the sigmoid of the mean margin over the window, frames before the recording counting as 0."""
+    embeddings = np.array(network.frame_embeddings(recording[None]))[0]
+    weights, bias = (np.array(part) for part in network.classifier.weights)
+    logits, window = embeddings @ weights + bias, WINDOW // rate
+    mean = np.array([logits[max(0, t + 1 - window):t + 1].sum(0) / window for t in range(len(logits))])
+    margins = mean[:, [keyword]] - np.delete(mean, keyword, axis=1)
+    return 1 / (1 + np.exp(-margins.min(axis=1)))
+
+
+def steps_of(graph, recording, hop_frames, run):
+    values = quantise(recording[..., 0], INPUT)
+    return np.array([run(values[None, start:start + hop_frames]).item() for start in range(0, len(values), hop_frames)])
+
+
+def runners(content):
+    for name in (name for name in available() if name != "tensorflow"):
+        _, opened = open_interpreter(content, interpreter=name, kernels="reference")
+
+        def run(values, opened=opened):
+            opened.set_tensor(opened.get_input_details()[0]["index"], values)
+            opened.invoke()
+            return opened.get_tensor(opened.get_output_details()[0]["index"])
+        yield name, run
+    if not micro.unavailable():
+        yield "tflite_micro", micro.MicroInterpreter(content)
+
+
+@pytest.mark.parametrize(("settings", "n_classes", "keyword", "hop_frames"), [
+    ({"model": "sparknet", "channels": 8}, 2, 1, 3), ({"model": "sparknet", "channels": 8}, 3, 0, 3), ({"tau": 0.625}, 3, 2, 3),
+    ({"model": "ds_cnn", "channels": 4}, 3, 1, 4), ({"model": "sparknet", "channels": 8}, 3, 1, 1),
+])
+def test_the_probability_is_that_of_the_network(settings, n_classes, keyword, hop_frames, uneven_network, recordings):
+    network, (graph, section) = made(uneven_network, recordings, n_classes, keyword, hop_frames, **settings)
+    assert (section.hop_scores, section.stride_frames) == (1, hop_frames)
+    assert (graph.inputs[0].shape, graph.outputs[0].spec) == ((1, hop_frames, 40), TensorSpec("probability", (1, 1), "uint8", 1 / 256, 0))
+    content = flatbuffer.write(graph)
+    assert lint.lint(content, PROFILES["esphome"]) == []
+    results = {name: steps_of(graph, recordings[0], hop_frames, run) for name, run in runners(content)}
+    first, *others = results.values()
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+    rate = 2 if settings["model"] == "ds_cnn" else 1 if "model" in settings else 1
+    expected = 256 * probabilities(network, recordings[0], keyword, rate)[hop_frames // rate - 1::hop_frames // rate]
+    assert np.abs(first - expected).max() < 12 and np.abs(first - expected).mean() < 5
+    assert np.ptp(expected) > 10 or n_classes == 2
+
+
+def test_two_classes_need_neither_pool_nor_sign(uneven_network, recordings):
+    graphs = {n: made(uneven_network, recordings, n, 1, model="sparknet", channels=4)[1][0] for n in (2, 3)}
+    operators = {n: [node.operator for node in graph.nodes] for n, graph in graphs.items()}
+    assert operators[2][-3:] == ["RESHAPE", "LOGISTIC", "QUANTIZE"] and "MAX_POOL_2D" not in operators[2]
+    assert operators[3][-6:] == ["RESHAPE", "MAX_POOL_2D", "CONV_2D", "RESHAPE", "LOGISTIC", "QUANTIZE"]
+    assert not {"TANH", "MINIMUM", "MAXIMUM"} & set(operators[2] + operators[3])
+
+
+def test_the_line_of_the_mean_is_shorter_by_the_step(uneven_network, recordings):
+    _, (_, section) = made(uneven_network, recordings, 3, 1, hop_frames=3, model="sparknet", channels=4)
+    average = next(state for state in section.states if state.name == "average")
+    assert average.shape == (1, WINDOW - 3, 1, 2)
+
+
+@pytest.mark.parametrize(("settings", "hop_frames", "message"), [
+    ({"model": "sparknet", "channels": 4, "padding": "symmetric"}, 3, "looks 35 frames ahead.*Train with --padding=causal"),
+    ({"model": "sparknet", "channels": 4}, 24, "window of 24 frames must be longer than a step of 24"),
+    ({"model": "sparknet", "channels": 4, "arcface": True}, 3, "must end in a linear classifier"),
+])
+def test_what_devices_cannot_run_is_refused(settings, hop_frames, message, uneven_network, recordings):
+    with pytest.raises(ConversionError, match=message):
+        made(uneven_network, recordings, 3, 1, hop_frames, **settings)
+
+
+def test_the_lint_names_the_operators_that_devices_lack(uneven_network, recordings):
+    _, (graph, _) = made(uneven_network, recordings, 3, 1, model="sparknet", channels=4, gate="hard")
+    found = lint.lint(flatbuffer.write(graph), PROFILES["esphome"])
+    assert {finding.where for finding in found} == {"operator GREATER", "operator SELECT_V2"}
+    assert all("its runtime has CALL_ONCE, VAR_HANDLE" in finding.message for finding in found)
