@@ -120,12 +120,13 @@ def score_files(trained, config, calibration_clips, workers=None):
 
 def score_with_pre_roll(trained, config):
     """Figures of the float network when other clips of the split come ahead of every clip: dict of KEPT and frames."""
-    from kws_tf import dataset, features
+    from kws_tf import dataset
     from kws_tf.train import continuous_figures
+    from kws_tf.training.micro_features import feature_layer
     from kws_tf.training.network import TrainingNetwork
 
     split = dataset.load(config.data, config.features.sample_rate, splits=("testing",), classes=trained.classes).splits["testing"]
-    network = TrainingNetwork(features.build(config.features), trained.backbone)
+    network = TrainingNetwork(feature_layer(config.features), trained.backbone)
     network.compile(jit_compile=False)
     figures = continuous_figures(types.SimpleNamespace(network=network), split, config)
     return {**figures["pre_roll"], "frames": figures["pre_roll_frames"]}

@@ -61,7 +61,8 @@ def test_our_stream_gives_the_same_probabilities(theirs, recording, wake_word):
     frames = stream.process(recording[0])
     bytes_ = np.array([frame.logits[1] for frame in frames])
     assert frames[0].end_samples == 480 and np.ptp(bytes_) > 200
-    np.testing.assert_allclose(bytes_ / 256, theirs[:len(frames)], atol=2 / 256)        # their interpreter is not the reference
+    # Their kernels are the optimised ones: an integer of the margin may differ, which is 3/256 where the logistic is steepest.
+    np.testing.assert_allclose(bytes_ / 256, theirs[:len(frames)], atol=3.1 / 256)
     for frame in frames[::7]:
         assert frame.logits.dtype == np.uint8 and int(frame.logits.sum()) == 255
         np.testing.assert_allclose(frame.scores, frame.logits / 255)
