@@ -4,6 +4,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution, to_grid
+from kws_tf.tflite.logistic_gates import is_limited
 from kws_tf.tflite.quantise import LARGEST_BIAS, WEIGHTED, prototype_length
 from kws_tf.tflite.ranges import parts
 from kws_tf.tflite.rounding import refine_weights
@@ -31,8 +32,9 @@ def correct_biases(graph, quantised, clips):
             if prototype_length(graph, node) is None:
                 refine_weights(node, twin, rounded_run.value(twin.inputs[0]))
             exact, rounded = exact_run.before_activation(node), rounded_run.before_activation(twin)
-            # what saturates as it should, by an activation or as a hopeless logit, is no error
-            if twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE and twin.output is not quantised.outputs[0]:
+            # what saturates as it should, by an activation, at the limits of a gate or as a hopeless logit, is no error
+            free = twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE and not is_limited(graph, node)
+            if free and twin.output is not quantised.outputs[0]:
                 rounded = to_grid(rounded, twin.output)
             error = (exact - rounded).numpy().astype(np.float64)
             bias = twin.inputs[2]

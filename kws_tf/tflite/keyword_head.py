@@ -34,8 +34,7 @@ def score_margins(graph, keyword):
     product = graph.producer(graph.outputs[0])
     weights, *bias = product.inputs[1:] if product is not None and product.operator == "FULLY_CONNECTED" else (None,)
     if weights is None or weights.data is None or product.options.fusedActivationFunction != NO_ACTIVATION:
-        raise ConversionError("esphome: the network must end in a linear classifier without an activation; an ArcFace head has none. "
-                              "Train without --arcface.")
+        raise ConversionError("esphome: the network must end in a linear classifier without an activation.")
     others = [row for row in range(len(weights.data)) if row != keyword]
     values = bias[0].data if bias and bias[0] is not None else np.zeros(len(weights.data), np.float32)
     # Of two classes the sign is turned here, so that no node has to.
@@ -90,7 +89,8 @@ def _last_mean(nodes, states, mean):
     """Shortens the line of the mean over the window to what the last frame needs; returns the mean [1, 1, 1, margins]."""
     place = next((i for i, state in enumerate(states) if state.name == AVERAGE), None)
     if place is None or mean.operator != "DEPTHWISE_CONV_2D":
-        raise ConversionError("esphome: the network must end in the mean over time of a linear classifier.")
+        raise ConversionError("esphome: the network must end in the mean over time of a linear classifier, which an ArcFace head is not. "
+                              "Train without --arcface.")
     state, n_frames = states[place], mean.output.shape[TIME]
     if n_frames == 1:
         return mean.output

@@ -64,12 +64,18 @@ def gate_ranges(graph):
     """id(tensor) -> (low, high) of the convolutions ahead of gates, see gates_to_logistic."""
     found = {}
     for node in graph.nodes:
-        after = graph.only_consumer(node.output) if node.operator == "MINIMUM" else None
-        if after is not None and after.operator == "MAXIMUM":
-            high = float(node.inputs[1].data)
+        if is_limited(graph, node):
+            high = float(graph.only_consumer(node.output).inputs[1].data)
             # 127 is the upper end exactly; the lower one is a step short of it and still closes the gate.
-            found[id(node.inputs[0])] = -127 / 128 * high, high
+            found[id(node.output)] = -127 / 128 * high, high
     return found
+
+
+def is_limited(graph, node):
+    """Whether the output of a node goes through both limits of a gate and nowhere else."""
+    minimum = graph.only_consumer(node.output)
+    maximum = graph.only_consumer(minimum.output) if minimum is not None and minimum.operator == "MINIMUM" else None
+    return maximum is not None and maximum.operator == "MAXIMUM"
 
 
 def drop_saturations(graph):
