@@ -109,7 +109,7 @@ def test_the_probability_is_that_of_the_network(settings, n_classes, keyword, ho
 @pytest.mark.parametrize(("settings", "hop_frames", "message"), [
     ({"model": "sparknet", "channels": 4, "padding": "symmetric"}, 3, "looks 35 frames ahead.*Train with --padding=causal"),
     ({"model": "sparknet", "channels": 4}, 24, "window of 24 frames must be longer than a step of 24"),
-    ({"model": "sparknet", "channels": 4, "arcface": True}, 3, "must end in a linear classifier"),
+    ({"model": "sparknet", "channels": 4, "arcface": True}, 3, "linear classifier, which an ArcFace head is not"),
 ])
 def test_what_devices_cannot_run_is_refused(settings, hop_frames, message, uneven_network, recordings):
     with pytest.raises(ConversionError, match=message):
