@@ -143,13 +143,13 @@ def main(argv):
     from kws_tf.tflite import vela
     from kws_tf.training import trained_run
 
+    settings = vela.VelaSettings(FLAGS.accelerator, FLAGS.vela)
+    if FLAGS.profile == "ethos-u":
+        vela.find(settings.program)
     trained = trained_run.load(FLAGS.run_dir)
     config = with_data(trained.config, FLAGS.data_root, FLAGS.cache_dir)
     clips = None if FLAGS.profile == "float32" else training_clips(config, trained.classes, FLAGS.calibration_clips)
     arguments = (trained.backbone, config, trained.classes, clips, output)
-    settings = vela.VelaSettings(FLAGS.accelerator, FLAGS.vela)
-    if FLAGS.profile == "ethos-u":
-        vela.find(settings.program)
     about = {"vela": settings, "profile": FLAGS.profile, "metrics": trained.metrics, "data_licence": FLAGS.data_licence}
     if FLAGS.profile == "esphome":
         hop_frames = DEVICE_HOP_FRAMES if FLAGS["hop_frames"].using_default_value else FLAGS.hop_frames
