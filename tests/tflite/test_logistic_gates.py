@@ -61,7 +61,7 @@ def test_only_limits_at_the_ends_are_dropped(graph):
 
 
 def test_other_networks_are_left_alone(uneven_network):
-    network = uneven_network(FEATURE_PRESETS["micro"], 24, tau=0.625)
+    network = uneven_network(FEATURE_PRESETS["micro"], 24, model="ds_cnn", channels=4)
     graph = flatbuffer.read(convert_float32(network, (24, 40, 1)))
     before = list(graph.nodes)
     gates_to_logistic(graph)
