@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import numpy as np
 import pytest
@@ -46,6 +47,14 @@ def test_a_file_for_other_devices_is_none_for_esphome(exported):
     for expected in ("int8 [1, 48, 20, 1]; int8 [1, frames, 40] with 1 to 10 frames is expected", "have 26/255 and -128",
                      "the probability is uint8 [1, 1] with 1/256 and 0", "operator TRANSPOSE: profile esphome has no such operator"):
         assert expected in messages, expected
+
+
+def test_files_that_esphome_devices_run_keep_every_rule_but_ours_of_alignment():
+    package = pytest.importorskip("pymicro_wakeword", reason="pymicro-wakeword is not installed")
+    paths = sorted((pathlib.Path(package.__file__).parent / "models").glob("*.tflite"))
+    assert len(paths) >= 4
+    for path in paths:
+        assert rules_broken(path.read_bytes(), "esphome") == {"constants"}
 
 
 def last_bias(graph):
