@@ -40,7 +40,7 @@ def test_same_network_same_bytes(exported, small_network, tmp_path):
 
 
 @pytest.mark.parametrize("changes, message", [
-    ({"profile": "mp3"}, "profile must be one of pi, tflm, features, float32; received 'mp3'. Set --profile"),
+    ({"profile": "mp3"}, "one of pi, tflm, features, float32, esphome, ethos-u; received 'mp3'. Set --profile"),
     ({"classes": ("a", "b")}, "the network has 3 outputs, but there are 2 classes"),
     ({"profile": "features", "calibration_pcm": None}, r"calibration: expected int16 PCM \[clips, samples\]"),
     ({"profile": "pi", "calibration_pcm": np.zeros((0, 8000), np.int16)}, "at least one clip"),
