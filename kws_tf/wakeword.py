@@ -40,7 +40,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "wakeword"}
     flags.DEFINE_multi_string("phrase", [], "What to detect; give it once per phrase.", **place)
     flags.DEFINE_string("output", "", "Folder of everything.", **place)
-    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, for training, mining, thresholds, false accepts.", **place)
+    flags.DEFINE_string("negatives", "", "Folder of recordings without the phrase, to learn from, mine, and count in.", **place)
     flags.DEFINE_string("recordings", "", "Folder of your own recordings of the phrase, see kws_tf.synthesize.", **place)
     flags.DEFINE_string("noise_dir", "", "Folder of background noise; empty for the synthetic noise of the data set.", **place)
     flags.DEFINE_string("rir_dir", "", "Folder of room impulse responses; empty for simulated rooms.", **place)
