@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from kws_tf import audio
+from kws_tf.crop import energy_start
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis import mixing, noise, other_speech
 
@@ -27,8 +28,9 @@ def render(clip, settings, engine):
         engine: Engine.
 
     Returns:
-        (int16 [samples], the clip with the voice that was used). Recordings and their pieces keep their length, all
-        others have clip_samples.
+        (int16 [samples], the clip with the voice that was used). Of a longer recording of a phrase it is the
+        stretch with the most energy: training would draw any other. Other recordings and pieces keep their length; all else has
+        clip_samples.
 
     Raises:
         DatasetError: the speech does not fit at the highest speed.
@@ -37,7 +39,11 @@ def render(clip, settings, engine):
     if clip.source_seconds:
         return other_speech.read(clip, settings.sample_rate), clip
     if clip.source:
-        return audio.read_pcm(clip.source, settings.sample_rate), clip
+        pcm = audio.read_pcm(clip.source, settings.sample_rate)
+        if clip.label in settings.labels and len(pcm) > settings.clip_samples:
+            start = energy_start(pcm, settings.clip_samples)
+            pcm = pcm[start:start + settings.clip_samples]
+        return pcm, clip
     rng = np.random.default_rng(clip.seed)
     background = noise.make(clip.noise, settings.clip_samples, settings.sample_rate, rng) if clip.noise else None
     if not clip.pieces:

@@ -6,6 +6,7 @@ import soundfile
 
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis import clip_set, recordings
+from kws_tf.synthesis.render import render
 from kws_tf.synthesis.settings import SynthesisConfig
 
 SETTINGS = SynthesisConfig(phrases=("hey jarvis",), recorded_share=0.0)
@@ -82,6 +83,18 @@ def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
     for clip in own:
         pcm, rate = soundfile.read(tmp_path / "set" / clip.file)
         assert rate == 16000 and pcm.shape == (8000,) and pathlib.Path(clip.source).exists()
+
+
+def test_of_a_long_recording_of_a_phrase_the_loudest_stretch_is_taken(tmp_path):
+    loud = np.zeros(48000, np.int16)
+    loud[30000:40000] = np.random.default_rng(1).integers(-9000, 9000, 10000)
+    for name in ("hey_jarvis/ann/a.wav", "_unknown_/ann/a.wav"):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True)
+        soundfile.write(path, loud, 16000)
+    pcm = {clip.label: render(clip, SETTINGS, None)[0] for clip in recordings.find(tmp_path, SETTINGS)}
+    assert len(pcm["hey_jarvis"]) == SETTINGS.clip_samples and np.count_nonzero(pcm["hey_jarvis"]) == np.count_nonzero(loud)
+    np.testing.assert_array_equal(pcm["_unknown_"], loud)
 
 
 def test_few_recordings_are_repeated_in_training_alone(tmp_path):
