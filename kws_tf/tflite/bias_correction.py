@@ -5,6 +5,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution, to_grid
 from kws_tf.tflite.logistic_gates import is_limited
+from kws_tf.tflite.nodes import SATURATING
 from kws_tf.tflite.quantise import LARGEST_BIAS, WEIGHTED, prototype_length
 from kws_tf.tflite.ranges import parts
 from kws_tf.tflite.rounding import refine_weights
@@ -30,7 +31,9 @@ def correct_biases(graph, quantised, clips):
     for node, twin in zip(graph.nodes, quantised.nodes, strict=True):
         if twin.operator in WEIGHTED:
             if prototype_length(graph, node) is None:
-                refine_weights(node, twin, rounded_run.value(twin.inputs[0]))
+                # a mean and the sums over the same rows have one scale, see past_frames.row_scales
+                fixed_scale = twin.options.fusedActivationFunction == SATURATING
+                refine_weights(node, twin, rounded_run.value(twin.inputs[0]), fixed_scale)
             exact, rounded = exact_run.before_activation(node), rounded_run.before_activation(twin)
             # what saturates as it should, by an activation, at the limits of a gate or as a hopeless logit, is no error
             free = twin.options.fusedActivationFunction == schema.ActivationFunctionType.NONE and not is_limited(graph, node)

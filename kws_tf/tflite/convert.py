@@ -7,6 +7,7 @@ from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.bias_correction import correct_biases
 from kws_tf.tflite.freeze import INPUT_NAME, OUTPUT_NAME, convert_float32
 from kws_tf.tflite.integer_form import integer_form
+from kws_tf.tflite.past_frames import row_scales
 from kws_tf.tflite.paddings import fold_paddings
 from kws_tf.tflite.pointwise_logits import pointwise_logits
 from kws_tf.tflite.quantise import prototype_length, quantise
@@ -57,18 +58,19 @@ def convert_classifier(model, calibration, dtype="int8", *, input_shape=None, in
     return flatbuffer.write(graph)
 
 
-def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None):
+def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None, streaming=False):
     """The int8 form of a float graph, calibrated with clips.
 
     Args:
         graph: flatbuffer.Graph, float32, with one input and one output; rewritten in place.
         calibration, input_range: see convert_classifier.
         fixed_ranges: function of the rewritten graph that gives id(tensor) -> (low, high) for tensors whose range is known; None for none.
+        streaming: see integer_form.
 
     Returns:
         Graph.
     """
-    integer_form(graph, calibration)
+    integer_form(graph, calibration, streaming)
     histograms = observe(graph, calibration)
     ranges = {key: choose_range(histogram) for key, histogram in histograms.items()}
     # A clipped input would lose quiet or loud clips.
@@ -81,7 +83,7 @@ def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None)
         ranges[target] = -length, length
     if fixed_ranges is not None:
         ranges.update(fixed_ranges(graph))
-    quantised = quantise(graph, ranges)
+    quantised = quantise(graph, ranges, row_scales(graph) if streaming else None)
     correct_biases(graph, quantised, calibration)
     return quantised
 

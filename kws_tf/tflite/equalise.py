@@ -39,17 +39,17 @@ def equalise(graph, clips):
         values = run.advance(node)
         if id(node.output) in found:
             columns = values.numpy().reshape(-1, node.output.shape[-1])
-            reaches[id(node.output)] = np.array([_reach(columns[:, channel]) for channel in range(columns.shape[1])])
+            reaches[id(node.output)] = np.array([reach(columns[:, channel]) for channel in range(columns.shape[1])])
     for key, (node, readers) in found.items():
-        reach = np.maximum(reaches[key], SMALLEST_SHARE * reaches[key].max())
-        if reach.max() > 0:
-            factors = reach / np.exp(np.log(reach).mean())
+        spans = np.maximum(reaches[key], SMALLEST_SHARE * reaches[key].max())
+        if spans.max() > 0:
+            factors = spans / np.exp(np.log(spans).mean())
             if any(reader.operator == "FULLY_CONNECTED" for reader, _ in readers):
                 factors = np.sqrt(factors)      # its weights share one scale, and a factor that helps the one harms the other
             _scale(node, readers, factors.astype(np.float32))
 
 
-def _reach(values):
+def reach(values):
     """The distance from zero up to which the values of a channel are worth their bits."""
     return float(np.max(np.abs(choose_range(Histogram.of(values)))))
 

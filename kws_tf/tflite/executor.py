@@ -175,5 +175,6 @@ _OPERATORS = {
 _ACTIVATIONS = {
     schema.ActivationFunctionType.NONE: lambda x: x,
     schema.ActivationFunctionType.RELU: tf.nn.relu,
+    schema.ActivationFunctionType.RELU_N1_TO_1: lambda x: tf.clip_by_value(x, -1.0, 1.0),
     schema.ActivationFunctionType.RELU6: tf.nn.relu6,
 }

@@ -213,7 +213,7 @@ class _SharedTable:
 
 
 def write(graph):
-    """The bytes of a TFLite file; equal constants share one buffer.
+    """The bytes of a TFLite file; equal constants are one tensor, which saves TFLite Micro 24 bytes of arena each.
 
     The quantisation of a bias of a convolution is left out: it is the product of those of the input and the weights, kernels never
     look at it, and it takes a tenth of the file of a small network. `read` puts it back. (XNNPACK wants to see it, and leaves int8
@@ -239,9 +239,15 @@ def write(graph):
 def _pack_graph(graph, name, model, buffers, codes):
     subgraph = schema.SubGraphT()
     subgraph.name, subgraph.tensors, subgraph.operators = name, [], []
-    tensors = graph.tensors()
-    index = {id(tensor): i for i, tensor in enumerate(tensors)}
     implied = {id(_bias(node)) for node in graph.nodes if _bias(node) is not None}
+    tensors, index, known = [], {}, {}
+    for tensor in graph.tensors():
+        # the quantisation of a bias follows from its node, so biases stay apart
+        key = id(tensor) if tensor.data is None or id(tensor) in implied else _content(tensor)
+        if key not in known:
+            known[key] = len(tensors)
+            tensors.append(tensor)
+        index[id(tensor)] = known[key]
     for tensor in tensors:
         subgraph.tensors.append(_pack_tensor(tensor, model.buffers, buffers))
         if tensor.scales is not None and id(tensor) not in implied:
@@ -258,6 +264,12 @@ def _pack_graph(graph, name, model, buffers, codes):
     subgraph.inputs = [index[id(tensor)] for tensor in graph.inputs]
     subgraph.outputs = [index[id(tensor)] for tensor in graph.outputs]
     return subgraph
+
+
+def _content(tensor):
+    """What makes two constants the same."""
+    quantisation = None if tensor.scales is None else (tensor.scales.tobytes(), tensor.zero_points.tobytes(), tensor.axis)
+    return tensor.shape, tensor.dtype, np.ascontiguousarray(tensor.data).tobytes(), quantisation
 
 
 def _pack_tensor(tensor, buffers, known):

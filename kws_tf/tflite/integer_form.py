@@ -7,25 +7,31 @@ nothing changes.
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.equalise import equalise
+from kws_tf.tflite.equalise import CONVOLUTIONS, equalise
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Tensor, constant
 from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, depthwise, replace, reshape
+from kws_tf.tflite.past_frames import split_past
 from kws_tf.tflite.ranges import Histogram, choose_range, parts
 from kws_tf.tflite.row_products import merge_row_products
+from kws_tf.tflite.swish_lines import swish_to_lines
 
 
-def integer_form(graph, clips):
+def integer_form(graph, clips, streaming=False):
     """Applies all rewrites in place.
 
     Args:
         graph: flatbuffer.Graph of float32 tensors.
         clips: float32 [clips, ...], calibration clips; large networks use as many of them as fit into memory.
+        streaming: whether a step will be cut out of the graph.
     """
     give_biases(graph)
     merge_row_products(graph)
     poolings_to_depthwise(graph)
     clips = parts(graph, clips)[0]
+    if streaming:
+        split_past(graph, clips)
+        swish_to_lines(graph, clips)
     equalise(graph, clips)
     affines = [found for node in graph.nodes if (found := match_row_affine(graph, node)) is not None]
     ranges = channel_ranges(graph, [affine[0] for affine in affines], clips)
@@ -34,7 +40,7 @@ def integer_form(graph, clips):
     joints = [found for node in graph.nodes if (found := match_joint(graph, node)) is not None]
     ranges = channel_ranges(graph, [node for joint in joints for node in joint[:2]], clips)
     for joint, of_rows, of_row in zip(joints, ranges[::2], ranges[1::2], strict=True):
-        fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()))
+        fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()), streaming)
 
 
 def give_biases(graph):
@@ -126,11 +132,11 @@ def match_joint(graph, node):
         return None
     if reader.inputs[1].shape[1:3] != (1, node.output.shape[ROWS]):
         return None
-    alone = graph.only_consumer(node.inputs[1]) is node and producers[1].operator == "CONV_2D"
+    alone = graph.only_consumer(node.inputs[1]) is node and producers[1].operator in CONVOLUTIONS
     return (*producers, reader) if alone and producers[1].options.fusedActivationFunction == NO_ACTIVATION else None
 
 
-def fill_range(rows, convolution, reader, low, high, target_low, target_high):
+def fill_range(rows, convolution, reader, low, high, target_low, target_high, saturate=False):
     """Gives every channel of a convolution the range of the tensor that it is concatenated with, for they share one int8 scale.
 
     x' = (x - low[c]) * gain[c] + target_low,   gain = (target_high - target_low) / (high - low),
@@ -140,12 +146,16 @@ def fill_range(rows, convolution, reader, low, high, target_low, target_high):
     Args:
         rows, convolution, reader: see match_joint.
         low, high: float32 [channels], range of the convolution's output. target_low, target_high: that of the other tensor.
+        saturate: whether what falls below 0 is cut off, as it is from rows behind a ReLU: all of them have the zero point -128 then.
     """
     gain = (target_high - target_low) / np.maximum(high - low, np.float32(1e-6))
     shift = target_low - gain * low
     weights, bias = convolution.inputs[1], convolution.inputs[2]
-    convolution.inputs[1] = constant(weights.name, weights.data * gain.reshape(-1, 1, 1, 1))
+    spread = (-1, 1, 1, 1) if convolution.operator == "CONV_2D" else (1, 1, 1, -1)
+    convolution.inputs[1] = constant(weights.name, weights.data * gain.reshape(spread))
     convolution.inputs[2] = constant(bias.name, bias.data * gain + shift)
+    if saturate and target_low >= 0:
+        convolution.options.fusedActivationFunction = schema.ActivationFunctionType.RELU
 
     multiplier, first = reader.options.depthMultiplier, rows.output.shape[ROWS]
     weights, bias = reader.inputs[1], reader.inputs[2]

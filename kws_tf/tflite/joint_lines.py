@@ -132,8 +132,8 @@ def _line(graph, state):
 def _joined(step, lines):
     n_frames, longest = lines[0].value.shape[TIME], max(line.frames for line in lines)
     total = sum(line.channels for line in lines)
-    before, new, window, after = (_like(lines[0], name, frames, total) for name, frames in (
-        (NAME, longest), (f"{NAME}/new", n_frames), (f"{NAME}/window", longest + n_frames), (f"{NAME}/next", longest)))
+    before, window, after = (_like(lines[0], name, frames, total) for name, frames in (
+        (NAME, longest), (f"{NAME}/window", longest + n_frames), (f"{NAME}/next", longest)))
     pieces = [_like(line, f"{line.state.name}/line", longest, line.channels) for line in lines]
     sizes = constant("i", np.array([line.channels for line in lines], np.int32))
     options = schema.SplitVOptionsT()
@@ -149,17 +149,25 @@ def _joined(step, lines):
         nodes += replaced.get(id(node), [node])
     limits = [constant("i", np.array(values, np.int32)) for values in (
         (0, n_frames, 0, 0), (1, longest + n_frames, 1, total), (1, 1, 1, 1))]
-    values = [line.value for line in lines]
-    while len(values) > MOST_PARTS:
-        part = _like(lines[0], f"{NAME}/part", n_frames, sum(value.shape[CHANNELS] for value in values[:MOST_PARTS]))
-        nodes.append(_concatenation(values[:MOST_PARTS], part, CHANNELS))
-        values = [part, *values[MOST_PARTS:]]
-    nodes += [_concatenation(values, new, CHANNELS), _concatenation([before, new], window, TIME),
+    collecting, new = joined_channels([line.value for line in lines], f"{NAME}/new")
+    nodes += [*collecting, _concatenation([before, new], window, TIME),
               Node("STRIDED_SLICE", [window, *limits], [after], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"])]
     gone = {id(line.state) for line in lines}
     states = [state for state in step.states if id(state) not in gone]
     return dataclasses.replace(step, graph=Graph(nodes, step.graph.inputs, step.graph.outputs),
                                states=(State(NAME, before, after), *states))
+
+
+def joined_channels(values, name):
+    """Tensors [1, frames, 1, channels] side by side: (nodes, the last of them computes it; the Tensor)."""
+    nodes = []
+    while len(values) > 1:
+        parts, rest = values[:MOST_PARTS], values[MOST_PARTS:]
+        shape = (*parts[0].shape[:CHANNELS], sum(part.shape[CHANNELS] for part in parts))
+        joined = dataclasses.replace(parts[0], name=f"{name}/part" if rest else name, shape=shape)
+        nodes.append(_concatenation(parts, joined, CHANNELS))
+        values = [joined, *rest]
+    return nodes, values[0]
 
 
 def _with_zero_taps(line, window, longest):

@@ -6,6 +6,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kws_tf.tflite.flatbuffer import Node, constant
 
 NO_ACTIVATION = schema.ActivationFunctionType.NONE
+# -1 ... 1: an int8 tensor in steps of 1 / 128 saturates there by itself, just below the upper end.
+SATURATING = schema.ActivationFunctionType.RELU_N1_TO_1
 ROWS = 2
 
 

@@ -1,6 +1,7 @@
 """Turns a float32 graph into an int8 one, given the range of every tensor."""
 
 import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor
@@ -19,7 +20,7 @@ FIXED_SCALE = {"L2_NORMALIZATION": (1 / 128, 0), "LOGISTIC": (1 / 256, -128), "T
 LARGEST_BIAS = 1 << 30
 
 
-def quantise(graph, ranges):
+def quantise(graph, ranges, largest=None):
     """The int8 form of a float graph: inputs, outputs and everything between.
 
     Weights are symmetric with one scale per output channel (one per tensor for matrix products), biases int32 in the product of the
@@ -29,6 +30,7 @@ def quantise(graph, ranges):
         graph: flatbuffer.Graph, float32, every weighted node with a bias; left as it is.
         ranges: id(tensor) -> (low, high) of inputs and computed tensors, low <= 0 <= high. Tensors that are concatenated must have
             one scale: they get a range that holds those of all.
+        largest: id(node) -> weight that the one scale of all weights of a node spans, for nodes that have no scale per output.
 
     Returns:
         Graph with one node per node of the float graph, in the same order.
@@ -36,7 +38,7 @@ def quantise(graph, ranges):
     Raises:
         ConversionError: an operator that has no int8 form here.
     """
-    ranges = {**ranges, **_concatenated_ranges(graph, ranges)}
+    ranges, largest = {**ranges, **_concatenated_ranges(graph, ranges)}, largest or {}
     converted = {id(tensor): _activation(tensor, *affine(*ranges[id(tensor)])) for tensor in graph.inputs}
     nodes = []
     for node in graph.nodes:
@@ -46,7 +48,8 @@ def quantise(graph, ranges):
         output = converted[id(node.output)] = _output(node, converted, ranges)
         source = converted.get(id(node.inputs[0]))
         if node.operator in WEIGHTED:
-            inputs = [source, *_weights_and_bias(node, float(source.scales[0]), prototype_length(graph, node))]
+            span = largest.get(id(node), prototype_length(graph, node))
+            inputs = [source, *_weights_and_bias(node, float(source.scales[0]), span)]
         else:
             grid = source if node.operator in KEEP_SCALE else output if node.operator == "SELECT_V2" else None
             inputs = [converted[id(tensor)] if id(tensor) in converted else _constant(tensor, grid) for tensor in node.inputs]
@@ -100,6 +103,8 @@ def _output(node, converted, ranges):
         return _activation(tensor, source.scales[0], source.zero_points[0])
     if node.operator in FIXED_SCALE:
         return _activation(tensor, *FIXED_SCALE[node.operator])
+    if getattr(node.options, "fusedActivationFunction", 0) == schema.ActivationFunctionType.RELU_N1_TO_1:
+        return _activation(tensor, 1 / 128, 0)
     return _activation(tensor, *affine(*ranges[id(tensor)]))
 
 
@@ -118,6 +123,8 @@ def _constant(tensor, grid):
 def _weights_and_bias(node, input_scale, largest=None):
     """int8 weights and int32 bias of a convolution or a matrix product; `largest`: weight to span in the place of the largest one."""
     weights, bias, axis = node.inputs[1], node.inputs[2], WEIGHTED[node.operator]
+    if largest is not None:
+        axis = None
     others = tuple(i for i in range(weights.data.ndim) if i != axis)
     scales = np.atleast_1d(np.abs(weights.data).max(axis=None if axis is None else others) if largest is None else largest) / 127.0
     # A channel of almost no weight must not get a scale in which its bias overflows 32 bits.

@@ -72,6 +72,16 @@ def observe(graph, clips):
     return histograms
 
 
+def channel_values(graph, nodes, clips):
+    """All values that the outputs of some nodes take on calibration clips: a list of float32 [values, channels]."""
+    found, run = {id(node): None for node in nodes}, Execution(graph, clips)
+    for node in graph.nodes:
+        values = run.advance(node)
+        if id(node) in found:
+            found[id(node)] = values.numpy().reshape(-1, node.output.shape[-1])
+    return [found[id(node)] for node in nodes]
+
+
 def logit_range(graph, clips):
     """The range for the output of a classifier: fine where classes are told apart.
 

@@ -14,25 +14,27 @@ SAMPLES = 20000
 RIDGE = 1e-2
 
 
-def refine_weights(node, twin, x):
+def refine_weights(node, twin, x, fixed_scale=False):
     """Rounds the weights of one layer anew, for the inputs that it really gets.
 
     Args:
         node: Node of the float graph.
         twin: the same of its int8 form; weights and bias change in place, and with them their scales.
         x: float [clips, ...], real values of the input of `twin`.
+        fixed_scale: whether the scale must stay, because other nodes have it too.
     """
     weights, bias = twin.inputs[1:3]
     rows = as_rows(node, node.inputs[1].data)
     shared = len(weights.scales) == 1
-    integers, scales = round_weights(rows, input_covariance(twin, x), np.broadcast_to(weights.scales, len(rows)), shared)
+    integers, scales = round_weights(rows, input_covariance(twin, x), np.broadcast_to(weights.scales, len(rows)), shared,
+                                     SCALE_STEPS[:1] if fixed_scale else SCALE_STEPS)
     weights.data, weights.scales = from_rows(twin, integers, weights.shape), scales[:1] if shared else scales
     real_bias = bias.data * bias.scales.astype(np.float64)
     bias.scales = (twin.inputs[0].scales[0] * weights.scales).astype(np.float32)
     bias.data = np.rint(real_bias / bias.scales).astype(np.int32)
 
 
-def round_weights(weights, covariance, scales, shared=False):
+def round_weights(weights, covariance, scales, shared=False, steps=SCALE_STEPS):
     """Integer weights whose error, seen through inputs of a given covariance, is smallest.
 
     The error of an output is (scale q - w) x. Its variance, e' C e with e = scale q - w and the covariance C of x, is lowered by
@@ -43,7 +45,7 @@ def round_weights(weights, covariance, scales, shared=False):
     Args:
         weights: float [outputs, taps]. covariance: float [outputs, taps, taps].
         scales: float32 [outputs], the finest scale that holds every weight.
-        shared: whether all outputs have one scale.
+        shared: whether all outputs have one scale. steps: multiples of it to try.
 
     Returns:
         (int8 [outputs, taps], float32 [outputs]).
@@ -52,7 +54,7 @@ def round_weights(weights, covariance, scales, shared=False):
     mean = np.einsum("oii->o", covariance) / covariance.shape[1]
     covariance = covariance + RIDGE * np.maximum(mean, 1e-12)[:, None, None] * np.eye(covariance.shape[1])
     best = None
-    for step in SCALE_STEPS:
+    for step in steps:
         candidate = (scales * np.float32(step)).astype(np.float32)
         integers, errors = _descend(weights, covariance, candidate.astype(np.float64)[:, None])
         if shared:
@@ -68,9 +70,10 @@ def round_weights(weights, covariance, scales, shared=False):
 def _descend(weights, covariance, scales):
     integers = np.clip(np.rint(weights / scales), -LARGEST, LARGEST)
     curvature = np.einsum("oii->oi", covariance)
+    used = np.flatnonzero(weights.any(0))                                  # an input without weight stays without: others rely on it
     for _ in range(SWEEPS):
         before = integers.copy()
-        for tap in range(weights.shape[1]):
+        for tap in used:
             error = integers * scales - weights
             slope = np.einsum("oi,oi->o", covariance[:, tap], error) / curvature[:, tap]
             integers[:, tap] = np.clip(np.rint(integers[:, tap] - slope / scales[:, 0]), -LARGEST, LARGEST)

@@ -12,9 +12,11 @@ from kws_tf.tflite.convert import name_tensors, quantise_calibrated
 from kws_tf.tflite.frame_scores import score_every_frame
 from kws_tf.tflite.freeze import convert_float32
 from kws_tf.tflite.joint_lines import join_lines, share_line_scale
+from kws_tf.tflite.joint_past import join_past, share_row_scale
 from kws_tf.tflite.keyword_head import margin_range, one_probability, score_margins
 from kws_tf.tflite.logistic_gates import drop_saturations, gate_ranges, gates_to_logistic
 from kws_tf.tflite.pcm_step import hear_pcm
+from kws_tf.tflite.row_matmul import multiply_rows
 from kws_tf.tflite.simplify import simplify
 from kws_tf.tflite.step_graph import step_graph
 from kws_tf.tflite.variables import keep_states_inside
@@ -81,8 +83,10 @@ def prepare(model, window_frames, calibration=None, *, input_range=None, keyword
         gates_to_logistic(graph)
     if calibration is not None:
         fixed = None if keyword is None else lambda rewritten: {**gate_ranges(rewritten), **margin_range(rewritten)}
-        graph = quantise_calibrated(graph, calibration, input_range, fixed)
+        # ESPHome has no operator for the form that a block takes otherwise
+        graph = quantise_calibrated(graph, calibration, input_range, fixed, streaming=keyword is None)
         share_line_scale(graph)
+        share_row_scale(graph)
         drop_saturations(graph)
     trial = step_graph(graph, stream.stride_frames, stream.input_delay_frames)
     if (trial.delay, trial.rate) != (stream.delay_frames, stream.stride_frames):
@@ -117,7 +121,10 @@ def streaming_graph(network, features, hop_frames, state, input_kind="features")
     stride = network.stride_frames
     if not isinstance(hop_frames, int) or hop_frames < 1 or hop_frames % stride:
         raise ConversionError(f"--hop_frames must be a whole number, a multiple of {stride} for this network; received {hop_frames!r}.")
-    step = join_lines(step_graph(network.graph, hop_frames, network.input_delay))
+    step = step_graph(network.graph, hop_frames, network.input_delay)
+    joined = join_past(step)
+    # steps of many frames have time for nodes and no small arena: convolutions are the quicker form then
+    step = join_lines(step if joined is step else multiply_rows(joined))
     if network.keyword is not None:
         step, stride = one_probability(step), hop_frames
     if input_kind == "pcm":

@@ -121,3 +121,15 @@ def test_refuses_what_it_would_not_write_back():
     custom.nodes[0].operator, custom.nodes[0].options = "CUSTOM", None
     with pytest.raises(ConversionError, match="custom operator"):
         flatbuffer.read(flatbuffer.write(custom))
+
+
+def test_equal_constants_are_one_tensor():
+    graph = add_graph()
+    for name, values in (("same", [1, 2, 3]), ("other", [1, 2, 4])):
+        last = graph.nodes[-1].output
+        graph.nodes.append(Node("ADD", [last, constant(name, np.float32(values))], [Tensor(name, (1, 3), "float32")], schema.AddOptionsT()))
+    graph.outputs = [graph.nodes[-1].output]
+    content = flatbuffer.write(graph)
+    first, second, third = flatbuffer.read(content).nodes
+    assert first.inputs[1] is second.inputs[1] is not third.inputs[1]
+    assert run(content, np.float32([[0, 0, 0]])).tolist() == [[3, 6, 10]]

@@ -4,7 +4,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.nodes import depthwise
+from kws_tf.tflite.nodes import SATURATING, depthwise
 from kws_tf.tflite.quantise import affine, quantise
 
 
@@ -32,6 +32,20 @@ def test_weights_have_a_scale_per_channel_and_biases_the_product():
     np.testing.assert_allclose(bias.scales, weights.scales * source.scales[0], rtol=1e-6)
     np.testing.assert_allclose(bias.data * bias.scales, [1, -1, 0], rtol=1e-4)
     assert graph.nodes[0].inputs[1].dtype == "float32" and quantised.nodes[0].version == 3
+
+
+def test_weights_have_one_scale_where_a_largest_weight_is_given():
+    graph, ranges = depthwise_graph([1.27, -0.254, 0.5], [1.0, -1.0, 0.0])
+    _, weights, bias = quantise(graph, ranges, {id(graph.nodes[0]): 2.54}).nodes[0].inputs
+    np.testing.assert_allclose(weights.scales, [0.02], rtol=1e-6)
+    assert weights.data.ravel().tolist() == [64, -13, 25] and len(bias.scales) == 1
+
+
+def test_a_saturating_output_has_steps_of_its_own():
+    graph, ranges = depthwise_graph([1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
+    graph.nodes[0].options.fusedActivationFunction = SATURATING
+    output = quantise(graph, ranges).nodes[0].output.spec
+    assert (output.scale, output.zero_point) == (1 / 128, 0)
 
 
 def test_a_channel_without_weight_keeps_its_bias():

@@ -34,6 +34,19 @@ def test_one_scale_for_all_outputs_stays_one():
     assert len(set(scales.tolist())) == 1
 
 
+def test_an_input_without_weight_stays_without():
+    weights, covariance = np.random.default_rng(4).normal(size=(5, 4)), correlated(5, 4)
+    weights[:, 2] = 0
+    integers, _ = round_weights(weights, covariance, (np.abs(weights).max(1) / 127).astype(np.float32))
+    assert not integers[:, 2].any() and integers[:, [0, 1, 3]].all()
+
+
+def test_a_fixed_scale_stays():
+    weights, covariance = np.random.default_rng(2).normal(size=(5, 4)), correlated(5, 4)
+    scales = np.full(5, np.abs(weights).max() / 127, np.float32)
+    assert np.array_equal(round_weights(weights, covariance, scales, shared=True, steps=(1.0,))[1], scales)
+
+
 def test_inputs_that_never_vary_keep_their_weights():
     weights = np.random.default_rng(3).normal(size=(3, 4))
     scales = (np.abs(weights).max(1) / 127).astype(np.float32)

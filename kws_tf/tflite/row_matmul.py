@@ -1,0 +1,189 @@
+"""Computes the row products of a step as matrix products, channel by channel.
+
+TFLite Micro keeps eight bytes for every output channel of a convolution in its arena. A row product (row_products) and the lines of
+swish (swish_lines) have several for every channel: a third of the arena of a small BC-ResNet. A BATCH_MATMUL keeps one multiplier for
+all, so with one scale for all weights it computes the same integers in less.
+"""
+
+import dataclasses
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, reshape
+
+TIME, CHANNELS = 1, 3
+LARGEST, LOWEST = 127, -128
+MATMUL_VERSION, MOVE_VERSION = 2, 2
+# [1, frames, rows, channels] -> [frames, channels, 1, rows], and back.
+TO_CHANNELS, TO_ROWS = (1, 3, 0, 2), (2, 0, 3, 1)
+# [frames, 1, 1, channels] -> [frames, channels, 1, 1]. No data moves; TFLite Micro keeps more for a RESHAPE than for a TRANSPOSE.
+BLOCK_TO_CHANNELS = (0, 3, 1, 2)
+
+
+def multiply_rows(step):
+    """Rewrites the blocks of a step so that their rows are [frames, channels, 1, rows] from one product to the next.
+
+    BATCH_MATMUL has neither bias nor activation. Constant rows take part, whose products add up to the bias exactly; a ReLU is the
+    lower end of the int8 output. A TRANSPOSE is left where another operator reads the rows.
+
+    Args:
+        step: step_graph.StepGraph; only depthwise convolutions over all rows with one scale for all weights are replaced.
+
+    Returns:
+        StepGraph.
+    """
+    return dataclasses.replace(step, graph=_Rewriter(step.graph).run())
+
+
+class _Rewriter:
+    """Walks the nodes once. `by_channel` maps tensors [1, n, rows, C] to [n, C, 1, rows], `in_blocks` maps [1, n, 1, C * k] to [n, C, 1, k];
+    `late` holds the node that makes the tensor itself, for the first reader that needs it."""
+
+    def __init__(self, graph):
+        self.graph, self.nodes = graph, []
+        self.by_channel, self.in_blocks, self.late = {}, {}, {}
+        self.products = {id(node): found for node in graph.nodes if (found := _match(graph, node)) is not None}
+        self.done = {id(each) for found in self.products.values() for each in found if each is not None}
+
+    def run(self):
+        for node in self.graph.nodes:
+            if id(node) in self.products:
+                self._multiply(node, *self.products[id(node)])
+            elif id(node) not in self.done:
+                self._rewrite(node)
+        for tensor in self.graph.outputs:
+            self._need(tensor)
+        return Graph(self.nodes, self.graph.inputs, self.graph.outputs) if self.products else self.graph
+
+    def _rewrite(self, node):
+        blocks = [self.in_blocks.get(id(tensor)) for tensor in node.inputs if tensor is not None and tensor.data is None]
+        if node.operator == "CONV_2D" and blocks[0] is not None and node.inputs[1].shape[1:3] == (1, 1):
+            self._convolve(node, blocks[0])
+        elif node.operator == "CONCATENATION" and node.options.axis == CHANNELS and None not in blocks:
+            shape = (blocks[0].shape[0], sum(block.shape[1] for block in blocks), 1, blocks[0].shape[3])
+            self._block(node.output, self._concatenate(blocks, 1, f"{node.output.name}/blocks", shape))
+        elif node.operator == "SPLIT_V" and all(self._only_multiplied(tensor) for tensor in node.outputs):
+            self._split(node)
+        else:
+            for tensor in node.inputs:
+                if tensor is not None:
+                    self._need(tensor)
+            self.nodes.append(node)
+
+    def _multiply(self, node, joint, columns, turned):
+        """A depthwise convolution over rows that are concatenated."""
+        source, (weights, bias) = node.inputs[0], node.inputs[1:]
+        _, frames, rows, channels = source.shape
+        outputs = node.options.depthMultiplier
+        values, matrix = _with_bias(weights.data.reshape(rows, channels, outputs), bias.data.reshape(channels, outputs),
+                                    source.spec.zero_point)
+        data = np.broadcast_to(values.astype(np.int8), (frames, channels, 1, len(values)))
+        ones = dataclasses.replace(source, name="o", shape=data.shape, data=np.array(data))
+        sources = self._concatenate([*map(self._turned, joint.inputs), ones], 3, source.name, (frames, channels, 1, rows + len(values)))
+        kernel = Tensor(weights.name, (1, *matrix.shape), "int8", matrix[None], weights.scales, np.zeros(1, np.int64))
+        options = schema.BatchMatMulOptionsT()
+        options.adjX, options.adjY, options.asymmetricQuantizeInputs = False, True, False
+        product = dataclasses.replace(node.output, name=f"{node.output.name}/product", shape=(frames, channels, 1, outputs))
+        self.nodes.append(Node("BATCH_MATMUL", [sources, kernel], [product], options, MATMUL_VERSION))
+        if turned is None:
+            self._block(node.output, product)
+        else:
+            self.by_channel[id(turned.output)] = product
+            self.late[id(turned.output)] = _transpose(product, turned.output, TO_ROWS)
+
+    def _convolve(self, node, block):
+        """A pointwise convolution as one whose window is all channels of a block."""
+        frames, channels, _, each = block.shape
+        weights = node.inputs[1]
+        shape = (weights.shape[0], channels, 1, each)
+        kernel = dataclasses.replace(weights, shape=shape, data=weights.data.reshape(shape))
+        output = dataclasses.replace(node.output, name=f"{node.output.name}/frames", shape=(frames, 1, 1, weights.shape[0]))
+        self.nodes.append(Node("CONV_2D", [block, kernel, *node.inputs[2:]], [output], node.options, node.version))
+        self._block(node.output, output)
+
+    def _split(self, node):
+        source = self._turned(node.inputs[0])
+        outputs = []
+        for tensor in node.outputs:
+            shape = (source.shape[0], tensor.shape[CHANNELS], 1, 1)
+            outputs.append(dataclasses.replace(tensor, shape=shape))
+            self.by_channel[id(tensor)] = outputs[-1]
+        axis = constant("i", np.array(1, np.int32))
+        self.nodes.append(Node("SPLIT_V", [source, node.inputs[1], axis], outputs, node.options, node.version))
+
+    def _block(self, tensor, block):
+        """`block` holds the values of `tensor` in the same order."""
+        self.in_blocks[id(tensor)] = block
+        self.late[id(tensor)] = reshape(block, tensor)
+
+    def _only_multiplied(self, tensor):
+        joints = [found[0] for found in self.products.values()]
+        return all(any(reader is joint for joint in joints) for reader in self.graph.consumers(tensor))
+
+    def _turned(self, tensor):
+        """[frames, channels, 1, rows] of a tensor."""
+        if id(tensor) not in self.by_channel:
+            _, frames, rows, channels = tensor.shape
+            turned = dataclasses.replace(tensor, name=f"{tensor.name}/by_channel", shape=(frames, channels, 1, rows))
+            source, order = self.in_blocks.get(id(tensor)), BLOCK_TO_CHANNELS
+            if source is None:
+                self._need(tensor)
+                source, order = tensor, TO_CHANNELS
+            self.nodes.append(_transpose(source, turned, order))
+            self.by_channel[id(tensor)] = turned
+        return self.by_channel[id(tensor)]
+
+    def _need(self, tensor):
+        if id(tensor) in self.late:
+            self.nodes.append(self.late.pop(id(tensor)))
+
+    def _concatenate(self, values, axis, name, shape):
+        options = schema.ConcatenationOptionsT()
+        options.axis, options.fusedActivationFunction = axis, NO_ACTIVATION
+        output = dataclasses.replace(values[0], name=name, shape=shape, data=None)
+        self.nodes.append(Node("CONCATENATION", values, [output], options, MOVE_VERSION))
+        return output
+
+
+def _match(graph, node):
+    """(CONCATENATION ahead of a convolution over all rows, RESHAPE, TRANSPOSE behind it), the latter None for the lines of swish."""
+    if node.operator != "DEPTHWISE_CONV_2D" or node.options.depthMultiplier == 1:
+        return None
+    weights, joint, columns = node.inputs[1], graph.producer(node.inputs[0]), graph.only_consumer(node.output)
+    if joint is None or joint.operator != "CONCATENATION" or joint.options.axis != ROWS or graph.only_consumer(joint.output) is not node:
+        return None
+    if weights.scales is None or len(weights.scales) > 1 or weights.shape[1:3] != (1, node.inputs[0].shape[ROWS]):
+        return None
+    activation = node.options.fusedActivationFunction
+    if activation == SATURATING:
+        return joint, None, None
+    turned = None if columns is None else graph.only_consumer(columns.output)
+    if turned is None or (columns.operator, turned.operator) != ("RESHAPE", "TRANSPOSE") or list(turned.inputs[1].data) != [0, 1, 3, 2]:
+        return None
+    plain = activation == NO_ACTIVATION or activation == schema.ActivationFunctionType.RELU and node.output.spec.zero_point == LOWEST
+    return (joint, columns, turned) if plain else None
+
+
+def _with_bias(weights, bias, zero_point):
+    """Constant rows, and the weights with which they add up to the bias.
+
+    Args:
+        weights: int8 [rows, channels, outputs]. bias: int32 [channels, outputs]. zero_point: of the rows.
+
+    Returns:
+        (integers [n] of the constant rows, int8 weights [channels, outputs, rows + n]).
+    """
+    most = LARGEST - zero_point
+    coarse = np.rint(bias / most).astype(np.int64)
+    values, parts = [zero_point + 1], [bias - coarse * most]
+    while coarse.any():
+        parts.append(np.clip(coarse, -LARGEST, LARGEST))
+        values.append(LARGEST)
+        coarse = coarse - parts[-1]
+    return np.array(values), np.concatenate([weights, np.stack(parts)]).transpose(1, 2, 0).astype(np.int8)
+
+
+def _transpose(source, target, order):
+    return Node("TRANSPOSE", [source, constant("order", np.array(order, np.int32))], [target], schema.TransposeOptionsT(), MOVE_VERSION)
