@@ -7,8 +7,8 @@ from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.bias_correction import correct_biases
 from kws_tf.tflite.freeze import INPUT_NAME, OUTPUT_NAME, convert_float32
 from kws_tf.tflite.integer_form import integer_form
-from kws_tf.tflite.past_frames import row_scales
 from kws_tf.tflite.paddings import fold_paddings
+from kws_tf.tflite.past_frames import row_scales
 from kws_tf.tflite.pointwise_logits import pointwise_logits
 from kws_tf.tflite.quantise import prototype_length, quantise
 from kws_tf.tflite.ranges import choose_range, logit_range, observe, with_zero

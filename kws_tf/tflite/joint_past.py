@@ -140,9 +140,9 @@ def _joined(step, blocks):
     options.numSplits = len(blocks)
     sizes = constant("i", np.array([block.channels for block in blocks], np.int32))
     nodes = [_slice(before, kept, (0, n_frames, 0, 0), (1, 1, 1, 1)), _past_of_all(blocks, before, past, n_frames),
-             Node("SPLIT_V", [past, sizes, constant("i", np.array(CHANNELS, np.int32))], [block.past.output for block in blocks], options, 2)]
-    replaced = {}
-    outputs = []
+             Node("SPLIT_V", [past, sizes, constant("i", np.array(CHANNELS, np.int32))], [block.past.output for block in blocks], options,
+                  MOVE_VERSIONS["SPLIT_V"])]
+    replaced, outputs = {}, []
     for block in blocks:
         outputs.append(_like(block.sums.output, block.sums.output.name, n_frames, block.channels * (block.lines + 1)))
         replaced |= {id(node): [] for node in (block.joint, block.cut, block.past, block.mean)}
@@ -186,22 +186,24 @@ def _sums_and_mean(block, output):
     rows = weights.shape[ROWS]
     padded = np.zeros((1, 1, rows, block.channels), np.int8)
     padded[:, :, :rows - 1] = mean_weights.data
-    interleave = lambda many, one: np.concatenate(  # noqa: E731
-        [many.reshape(*many.shape[:-1], block.channels, block.lines), one[..., None]], -1).reshape(*many.shape[:-1], -1)
-    node = depthwise(block.sums.inputs[0], interleave(weights.data, padded), interleave(bias.data, mean_bias.data), output, block.lines + 1)
+    kernel, constants = _with_last(weights.data, padded, block.lines), _with_last(bias.data, mean_bias.data, block.lines)
+    node = depthwise(block.sums.inputs[0], kernel, constants, output, block.lines + 1)
     node.options.fusedActivationFunction, node.version = SATURATING, block.sums.version
     for operand, many in zip(node.inputs[1:], (weights, bias), strict=True):
         operand.scales, operand.zero_points = many.scales, many.zero_points
     return node
 
 
+def _with_last(many, one, lines):
+    """[..., channels * lines] and [..., channels] as [..., channels * (lines + 1)], the latter behind the lines of every channel."""
+    apart = many.reshape(*many.shape[:-1], -1, lines)
+    return np.concatenate([apart, one[..., None]], -1).reshape(*many.shape[:-1], -1)
+
+
 def _reading_sums(block, source):
     """The pointwise convolution behind a block, with no weight for the means."""
-    weights = block.reader.inputs[1]
-    wide = np.zeros((*weights.shape[:3], block.channels, block.lines + 1), np.int8)
-    wide[..., :-1] = weights.data.reshape(*weights.shape[:3], block.channels, block.lines)
-    data = wide.reshape(*weights.shape[:3], -1)
-    node = block.reader
+    node, weights = block.reader, block.reader.inputs[1]
+    data = _with_last(weights.data, np.zeros((*weights.shape[:3], block.channels), np.int8), block.lines)
     return Node(node.operator, [source, dataclasses.replace(weights, data=data, shape=data.shape), *node.inputs[2:]], node.outputs,
                 node.options, node.version)
 

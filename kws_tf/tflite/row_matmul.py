@@ -38,8 +38,8 @@ def multiply_rows(step):
 
 
 class _Rewriter:
-    """Walks the nodes once. `by_channel` maps tensors [1, n, rows, C] to [n, C, 1, rows], `in_blocks` maps [1, n, 1, C * k] to [n, C, 1, k];
-    `late` holds the node that makes the tensor itself, for the first reader that needs it."""
+    """Walks the nodes once. `by_channel` maps tensors [1, n, rows, C] to [n, C, 1, rows], `in_blocks` maps [1, n, 1, C * k] to
+    [n, C, 1, k]; `late` holds the node that makes the tensor itself, for the first reader that needs it."""
 
     def __init__(self, graph):
         self.graph, self.nodes = graph, []

@@ -12,7 +12,7 @@ TIME = 1
 VALID = "valid"
 INPUT_DELAY = "input_delay"
 # Versions that take int8 and float32 alike; tflite-runtime 2.14 and TFLite Micro know both.
-MOVE_VERSIONS = {"CONCATENATION": 2, "STRIDED_SLICE": 2}
+MOVE_VERSIONS = {"CONCATENATION": 2, "SPLIT_V": 2, "STRIDED_SLICE": 2}
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLINGS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 ELEMENTWISE = ("ADD", "GREATER", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "RELU", "SELECT_V2", "SUB", "TANH")

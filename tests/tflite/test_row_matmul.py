@@ -37,7 +37,8 @@ def test_matrix_products_need_less_arena(block_network):
 
     def arena(step):
         inputs, outputs = zip(*((state.before, state.after) for state in step.states), strict=True)
-        return micro.MicroInterpreter(write(Graph(step.graph.nodes, [*step.graph.inputs, *inputs], [*step.graph.outputs, *outputs]))).used_bytes()
+        graph = Graph(step.graph.nodes, [*step.graph.inputs, *inputs], [*step.graph.outputs, *outputs])
+        return micro.MicroInterpreter(write(graph)).used_bytes()
 
     joined = join_past(step_graph(graph, 1))
     assert arena(multiply_rows(joined)) < arena(joined) - 800

@@ -21,10 +21,9 @@ def swish_graph(window=(1, 3)):
     multiply = schema.MulOptionsT()
     multiply.fusedActivationFunction = schema.ActivationFunctionType.NONE
     weights = random.normal(size=(1, height, width, 2)).astype(np.float32)
+    pointwise = constant("w", np.float32([[[[1.0, -2.0]]]])), constant("b", np.float32([0.25]))
     return Graph([depthwise(x, weights, np.float32([0.5, -1.0]), z), Node("LOGISTIC", [z], [gate]),
-                  Node("MUL", [z, gate], [product], multiply),
-                  Node("CONV_2D", [product, constant("w", np.float32([[[[1.0, -2.0]]]])), constant("b", np.float32([0.25]))], [y], options)],
-                 [x], [y])
+                  Node("MUL", [z, gate], [product], multiply), Node("CONV_2D", [product, *pointwise], [y], options)], [x], [y])
 
 
 def values_of(graph, clips):
