@@ -1,4 +1,4 @@
-"""Files that ship with kws_tf beside its code: the folders flags/ and models/."""
+"""Files that ship with kws_tf beside its code: the folders flags/, models/ and firmware/."""
 
 import pathlib
 import sysconfig
@@ -10,7 +10,7 @@ def folder(name):
     """The folder of a checkout, or that of an installed package.
 
     Args:
-        name: "flags" or "models".
+        name: "flags", "models" or "firmware".
 
     Returns:
         pathlib.Path.

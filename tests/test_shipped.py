@@ -1,5 +1,6 @@
 """Tests of kws_tf.shipped."""
 
+import pathlib
 import sysconfig
 
 import pytest
@@ -20,3 +21,15 @@ def test_an_installed_package_has_them_below_share(monkeypatch, tmp_path):
     wanted = tmp_path / "data" / "share" / "kws_tf" / "flags"
     wanted.mkdir(parents=True)
     assert shipped.folder("flags") == wanted
+
+
+def test_a_wheel_carries_every_file_of_the_firmware():
+    tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
+    root = pathlib.Path(__file__).parents[1]
+    table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["data-files"]
+    packed = {path.relative_to(root).as_posix(): target for target, patterns in table.items() for pattern in patterns
+              for path in root.glob(pattern)}
+    wanted = {path.relative_to(root).as_posix() for part in ("src", "examples") for path in (root / "firmware" / part).rglob("*")
+              if path.is_file()}
+    assert wanted and wanted <= set(packed)
+    assert all(packed[name] == f"share/kws_tf/{pathlib.PurePosixPath(name).parent}" for name in wanted)

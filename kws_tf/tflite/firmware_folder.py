@@ -4,13 +4,11 @@ import dataclasses
 import pathlib
 
 from kws_tf import manifest as manifests
-from kws_tf.errors import ConversionError
+from kws_tf import shipped
 from kws_tf.runtime import model_file
 from kws_tf.tflite import export_folder, firmware_headers, golden_audio
 from kws_tf.tflite.device import CLIP_HOP_SECONDS, describe
 
-# In the repository a link to firmware/; an installed package has the files themselves.
-SOURCES = pathlib.Path(__file__).with_name("firmware")
 GOLDEN_SECONDS = 0.5
 
 
@@ -90,9 +88,7 @@ def placed(name, layout):
 
 def own_sources():
     """Name -> text of the sources that are the same for every model."""
-    folder = SOURCES / "src"
-    if not folder.is_dir():
-        raise ConversionError(f"{folder}: the C++ sources of this project are not there. Install kws_tf again, or work in a clone of it.")
+    folder = shipped.folder("firmware") / "src"
     return {path.name: path.read_text(encoding="utf-8") for path in sorted(folder.iterdir())}
 
 
@@ -100,7 +96,7 @@ def example_files(layout, project):
     """Name -> bytes of the example of a board; the sketch of an Arduino project is named as its folder."""
     if not layout.name:
         return {}
-    folder = SOURCES / "examples" / layout.name
+    folder = shipped.folder("firmware") / "examples" / layout.name
     found = {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
     return {placed(f"{project}.ino" if name.endswith(".ino") else name, dataclasses.replace(layout, code="")): text
             for name, text in found.items()}

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 
 from kws_tf import manifest as manifests
+from kws_tf import shipped
 from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings
 from kws_tf.errors import ConfigError, ConversionError, ModelFileError
 from kws_tf.runtime import model_file
 from kws_tf.tflite import export_folder, firmware_folder, micro
 
+SOURCES = shipped.folder("firmware") / "src"
 GENERATED = {"kws_model_data.h", "kws_model_data.cc", "kws_model_ops.h", "kws_model_config.h", "kws_labels.h", "kws_golden.h"}
 
 
@@ -40,9 +42,9 @@ def folder(micro_stream, tmp_path_factory):
 
 def test_everything_that_is_needed_and_nothing_else(folder):
     names = {path.name for path in folder.iterdir()}
-    sources = {path.name for path in (firmware_folder.SOURCES / "src").iterdir()}
+    sources = {path.name for path in (SOURCES).iterdir()}
     assert names == GENERATED | sources | {"model.tflite", "manifest.json"} and {"kws_engine.cc", "kws_detector.cc"} <= sources
-    assert all((folder / name).read_bytes() == (firmware_folder.SOURCES / "src" / name).read_bytes() for name in sources)
+    assert all((folder / name).read_bytes() == (SOURCES / name).read_bytes() for name in sources)
 
 
 def test_the_array_is_the_model_and_aligned(folder, micro_stream):
@@ -103,7 +105,7 @@ def test_a_second_call_keeps_what_is_yours(micro_stream, tmp_path):
     _, kept = firmware_folder.write(micro_stream, output, board="esp32s3", golden_seconds=0.1)
     assert "main/main.cc" in kept and "main/kws_engine.cc" not in kept
     assert [(output / name).read_text() for name in ("main/main.cc", "main/more.cc", "build/cache")] == ["mine", "mine too", "x"]
-    assert (output / "main" / "kws_engine.cc").read_bytes() == (firmware_folder.SOURCES / "src" / "kws_engine.cc").read_bytes()
+    assert (output / "main" / "kws_engine.cc").read_bytes() == (SOURCES / "kws_engine.cc").read_bytes()
 
 
 def test_the_arena_is_measured_where_the_manifest_has_none(micro_stream, tmp_path, monkeypatch):
