@@ -34,7 +34,8 @@ GOLDEN_ARRAYS = ("kGoldenPcm", "kGoldenLogits", "kGoldenScores")
 def define(flag_values=FLAGS):
     """Defines the flags of this tool."""
     place = {"flag_values": flag_values, "module_name": "firmware_sizes"}
-    flags.DEFINE_string("model", "", "Export folder of profile tflm for the engine; empty leaves engine, self-test and listener out.", **place)
+    flags.DEFINE_string("model", "", "Export folder of profile tflm for the engine; empty leaves out engine, self-test and listener.",
+                        **place)
     flags.DEFINE_string("docs", "", "Markdown file whose table is replaced.", **place)
 
 
@@ -63,8 +64,8 @@ def table(model):
         model: export folder, or "" to leave the parts with the engine out.
     """
     lines = ["| part | " + " | ".join(CORES) + " |", "|---|" + "---:|" * len(CORES)]
-    with tempfile.TemporaryDirectory() as folder:
-        folder = pathlib.Path(folder)
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         includes = [ROOT / "firmware" / "src"]
         if model:
             from kws_tf.tflite import firmware_folder

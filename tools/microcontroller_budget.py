@@ -64,8 +64,8 @@ def cell(value, form="{:,.0f}"):
 
 def hop_table(steps, figures):
     """Lines of the table of one step: figures is {name: (arena, milliseconds) of TFLite Micro}."""
-    lines = ["| network | step | MACs: front end | network | nodes: front end | network | file | arena, this PC | declared | TFLite Micro, this PC "
-             "| share of real time |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    lines = ["| network | step | MACs: front end | network | nodes: front end | network | file | arena, this PC | declared | "
+             "TFLite Micro, this PC | share of real time |", "|---|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for name, step in steps.items():
         arena, time = figures[name]
         lines.append(f"| {name} | {step.milliseconds:.0f} ms | " + " | ".join(f"{value:,}" for value in (*step.macs(), *step.nodes()))

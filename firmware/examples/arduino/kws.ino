@@ -1,7 +1,7 @@
 // Keyword spotting on an Arduino of the Nano 33 BLE Sense class (nRF52840): microphone on the board, events on the serial monitor, LED on
 // while an event goes on. kws_port_arduino.h has what belongs to the board.
 //
-// Expects a library of TensorFlow Lite Micro that has BATCH_MATMUL and resource variables; docs/microcontrollers.md says which.
+// Expects a library of TensorFlow Lite Micro of March 2025 or later; docs/microcontrollers.md says how to get one.
 #include "kws_engine.h"
 #include "kws_labels.h"
 #include "kws_line.h"

@@ -1,6 +1,6 @@
 // Keyword spotting on an STM32: kws_app.h for main.c, kws_port_stm32.cc for microphone, clock and log.
 //
-// Expects the sources of TensorFlow Lite Micro in the project, such as those that X-CUBE-AI or the generator of tflite-micro puts there.
+// Expects the sources of TensorFlow Lite Micro in the project, of March 2025 or later; docs/microcontrollers.md says how to get them.
 #include "kws_app.h"
 
 #include "kws_engine.h"
