@@ -1,0 +1,4 @@
+#pragma once
+#include <cstdint>
+
+void vTaskDelay(uint32_t ticks);
