@@ -1,5 +1,6 @@
 """The parts that need no TFLite Micro, compiled for a Cortex-M4 and run in an emulator."""
 
+import re
 import shutil
 import subprocess
 
@@ -26,9 +27,9 @@ def link_for_board(tmp_path_factory):
     return link
 
 
-def emulate(program, stdin=b""):
+def emulate(program, stdin=b"", options=()):
     command = ["qemu-system-arm", "-M", "mps2-an386", "-nographic", "-monitor", "none", "-serial", "none", "-semihosting-config",
-               "enable=on,target=native", "-kernel", program]
+               "enable=on,target=native", *options, "-kernel", program]
     done = subprocess.run(command, input=stdin, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
     return done.stdout.decode().splitlines()
@@ -43,3 +44,11 @@ def test_golden_streams(link_for_board):
     program = link_for_board("detector", [HERE / "detector_program.cc", *(SOURCES / name for name in PARTS)])
     found = emulate(program, b"".join(map(golden_stream, GOLDEN)))
     assert found == [entry for number, case in enumerate(GOLDEN) for entry in golden_lines(number, case)]
+
+
+def test_instructions_per_score_are_those_of_the_page(link_for_board):
+    program = link_for_board("instructions", [HERE / "instructions_program.cc", *(SOURCES / name for name in PARTS)])
+    found = {tuple(line.split()[:2]): int(line.split()[2]) for line in emulate(program, options=["-icount", "shift=0"])}
+    page = (HERE.parents[1] / "docs" / "microcontrollers.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (classes|keywords) \| (\d+) \| (\d+) \|$", page, re.MULTILINE)
+    assert found == {(what, n): pytest.approx(int(count), rel=0.15) for what, n, count in rows} and len(rows) == 5
