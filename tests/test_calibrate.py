@@ -1,5 +1,7 @@
 import json
+import shutil
 
+import numpy as np
 import pytest
 import soundfile
 from absl import flags
@@ -7,8 +9,9 @@ from absl import flags
 from kws_tf import calibrate
 from kws_tf import manifest as manifests
 from kws_tf.errors import ConfigError
-from kws_tf.runtime import model_file
+from kws_tf.runtime import device_manifest, model_file
 from kws_tf.runtime.detection import configure
+from tests.conftest import spoken_tone
 from tests.spoken_stream import speak
 
 
@@ -60,3 +63,23 @@ def test_without_writing(run, spoken_model, tmp_path):
 def test_wrong_arguments(run, arguments, message):
     with pytest.raises(ConfigError, match=message):
         run(*arguments)
+
+
+def test_the_manifest_of_esphome_devices_follows(wake_word, tmp_path, monkeypatch, capsys):
+    folder, random = shutil.copytree(wake_word.folder, tmp_path / "esphome"), np.random.default_rng(6)
+    (tmp_path / "positives" / "high").mkdir(parents=True)
+    noise = (random.normal(size=64000) * 40).astype(np.int16)
+    for index in range(3):
+        clip = np.concatenate([noise[:16000], spoken_tone("high", random), noise[:8000]])
+        soundfile.write(tmp_path / "positives" / "high" / f"{index}.wav", clip, 16000)
+    soundfile.write(tmp_path / "ambient.wav", noise, 16000)
+    values = flags.FlagValues()
+    calibrate.define(values)
+    values(["calibrate", "--model", str(folder), "--workers", "1", "--ambient", str(tmp_path / "ambient.wav"), "--positives",
+            str(tmp_path / "positives"), "--windows_ms", "60"])
+    monkeypatch.setattr(calibrate, "FLAGS", values)
+    calibrate.main(["calibrate"])
+    settings = manifests.read(folder).detector.preset().settings
+    device = json.loads((folder / "esphome.json").read_text())["micro"]
+    assert (device["probability_cutoff"], device["sliding_window_size"]) == (device_manifest.probability_cutoff(settings.threshold), 2)
+    assert f"written: {folder / 'esphome.json'}: cutoff and sliding window of balanced" in capsys.readouterr().out

@@ -39,3 +39,13 @@ def test_a_streaming_file_scores_clips_as_recordings_of_their_own(small_stream, 
     # A clip is the window of the stream, so the answers are those of the network for clips.
     offline = np.asarray(small_network.model(small_network.features[:12]))
     assert np.mean(logits.argmax(1) == labels[:12]) > 0.8 and np.corrcoef(logits.ravel(), offline.ravel())[0, 1] > 0.98
+
+
+def test_a_file_with_one_probability_gives_logits_whose_softmax_it_is(wake_word):
+    logits = score(wake_word.folder, lambda indices: wake_word.pcm[indices], 6, workers=1, progress=False)
+    powers = np.exp(logits)
+    stream = runtime.Stream(wake_word.folder)
+    for clip, row in zip(wake_word.pcm, powers / powers.sum(1, keepdims=True), strict=False):
+        stream.reset()
+        np.testing.assert_allclose(row, (stream.process(clip) + stream.flush())[-1].scores, atol=0.003)
+    assert np.mean(logits.argmax(1) == wake_word.labels[:6]) > 0.5

@@ -74,6 +74,11 @@ def test_every_preset_runs():
         assert IntegerFeatures(features)(pcm).shape == (features.n_frames(16000), features.n_features)
 
 
+def test_the_front_end_of_esphome_devices_is_another():
+    with pytest.raises(ConversionError, match="computed by ESPHome devices themselves.*Use --profile=esphome or --profile=features"):
+        IntegerFeatures(FEATURE_PRESETS["micro"])
+
+
 @pytest.mark.parametrize("features", [FeatureConfig(), MAGNITUDE, FEATURE_PRESETS["mlperf_tiny"]], ids=lambda features: features.spectrum)
 def test_digital_silence_is_the_floor(features):
     front_end = IntegerFeatures(features)

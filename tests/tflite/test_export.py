@@ -5,7 +5,7 @@ import pytest
 
 import kws_tf.manifest as manifests
 from kws_tf import tflite
-from kws_tf.config import GRAPH_PRESETS, FeatureConfig, RunConfig, from_dict
+from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig, RunConfig, from_dict
 from kws_tf.errors import ConversionError
 from kws_tf.runtime.features import FeatureExtractor
 from kws_tf.tflite import operators
@@ -64,3 +64,7 @@ def test_silence_range_is_that_of_digital_silence(config):
     silence = FeatureExtractor(config)(np.zeros(config.window_samples, np.int16))
     low, high = silence_range(config)
     assert low == pytest.approx(min(silence.min(), 0), abs=1e-4) and high == pytest.approx(max(silence.max(), 0), abs=1e-4)
+
+
+def test_the_features_of_esphome_devices_have_the_range_of_devices():
+    assert silence_range(FEATURE_PRESETS["micro"]) == (0.0, 26.0)

@@ -6,8 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from kws_tf import augment, micro_front_end, models
+from kws_tf import augment, features, micro_front_end, models
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig, ModelConfig
+from kws_tf.errors import ConfigError
 from kws_tf.training.micro_features import MicroFeatures, feature_layer
 from kws_tf.training.network import TrainingNetwork
 
@@ -37,7 +38,9 @@ def test_workers_make_no_difference(pcm):
     layer._pool.shutdown()
 
 
-def test_other_kinds_are_keras_layers():
+def test_other_kinds_are_keras_layers_and_this_is_none():
+    with pytest.raises(ConfigError, match="come from a program of their own"):
+        features.build(MICRO)
     assert type(feature_layer(FEATURE_PRESETS["sparknet"])).__name__ == "MFCC"
 
 
@@ -59,7 +62,5 @@ def test_a_network_trains_and_augmentation_and_earlier_audio_come_first(pcm):
 
 
 def test_another_front_end_is_refused():
-    from kws_tf.errors import ConfigError
-
     with pytest.raises(ConfigError, match="has these parameters and no others.*received n_mels=32. Use --features=micro alone"):
         dataclasses.replace(MICRO, n_mels=32)
