@@ -36,6 +36,8 @@ FILES = {
     "integer": ("export", {"profile": "pi"}),
     "streaming": ("export_streaming", {"profile": "pi", "state": "external", "hop_frames": 2}),
 }
+# Settings that name a place of the machine: a record keeps the last part alone.
+FOLDERS = ("data_root", "noise_dir", "rir_dir", "index", "initial_weights")
 KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
 
 
@@ -74,7 +76,7 @@ def _changes(values, default):
 
 
 def _flag(name, value):
-    if name in ("data_root", "noise_dir", "index"):
+    if name in FOLDERS:
         return f"--{name}={pathlib.Path(value).name.upper()}"
     if isinstance(value, bool):
         return f"--{name}" if value else f"--no{name}"
@@ -84,8 +86,9 @@ def _flag(name, value):
 def without_folders(config):
     """A RunConfig as JSON, with the names of folders in the place of their paths."""
     values = to_dict(config)
-    values["data"].update(data_root=pathlib.Path(config.data.data_root).name, cache_dir="", index=pathlib.Path(config.data.index).name)
-    values["augment"]["noise_dir"] = pathlib.Path(config.augment.noise_dir).name
+    for part in values.values():
+        part.update({name: pathlib.Path(part[name]).name for name in FOLDERS if name in part})
+    values["data"]["cache_dir"] = ""
     return values
 
 

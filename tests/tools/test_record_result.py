@@ -65,11 +65,12 @@ def test_the_command_names_every_setting_that_is_not_the_default():
     config = RunConfig(
         data=DataConfig(data_root="/secret/place/words", cache_dir="/secret/cache"),
         features=dataclasses.replace(FEATURE_PRESETS["sparknet"], log_floor=1e-4),
-        augment=AugmentConfig(noise_dir="/secret/noise", noise_amplitude=(0.0, 0.2), peak_normalize=True),
-        model=ModelConfig(model="sparknet", channels=8), train=TrainConfig(epochs=40, seed=3))
+        augment=AugmentConfig(noise_dir="/secret/noise", rir_dir="/secret/rooms", noise_amplitude=(0.0, 0.2), peak_normalize=True),
+        model=ModelConfig(model="sparknet", channels=8), train=TrainConfig(epochs=40, seed=3, initial_weights="/secret/runs/first"))
     assert record_result.command(config) == (
         "python -m kws_tf.train --data_root=WORDS --features=sparknet --log_floor=0.0001 --noise_dir=NOISE --noise_amplitude=0,0.2 "
-        "--peak_normalize --model=sparknet --channels=8 --epochs=40 --seed=3")
+        "--rir_dir=ROOMS --peak_normalize --model=sparknet --channels=8 --epochs=40 --seed=3 --initial_weights=FIRST")
+    assert "secret" not in str(record_result.without_folders(config))
     assert record_result.command(RunConfig()) == "python -m kws_tf.train"
 
 
