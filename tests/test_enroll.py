@@ -52,12 +52,11 @@ def test_a_new_class_is_recognised_and_the_others_stay(run, arcface, tmp_path, p
     old, new = (runtime.load_model(folder) for folder in (arcface.folder / profile, tmp_path / "out"))
     assert new.labels == (*CLASSES, "top") and (tmp_path / "out" / "labels.txt").read_text().split() == [*CLASSES, "top"]
     heard = [new.predict(pcm).label for pcm in tones("top", 12, seed=6)]
-    assert heard.count("top") >= 10
+    assert heard.count("top") >= 11
     others = [pcm for name in CLASSES for pcm in tones(name, 6, seed=7)]
     for pcm in others:
         np.testing.assert_array_equal(new.logits(pcm)[:3], old.logits(pcm))
-    # The small network, trained for seconds, hears some tones as the new one; how many depends on how its sums were rounded.
-    assert sum(new.predict(pcm).label == old.predict(pcm).label for pcm in others) >= 14
+        assert new.predict(pcm).label == old.predict(pcm).label
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     (note,) = manifest["enrolled"]
     assert note["label"] == "top" and note["clips"] == 8 and 0.7 < note["agreement"] <= 1

@@ -23,7 +23,8 @@ class CosineClassifier(keras.layers.Layer):
     negative. Without the norm all clips point nearly the same way, the prototypes learn to stand on the far side, and the mean
     direction of a few clips is no prototype.
 
-    In a TFLite file it is FULLY_CONNECTED with a diagonal matrix (z), L2_NORMALIZATION, and FULLY_CONNECTED with scale * w / |w|.
+    In a TFLite file it is a product with a diagonal matrix (z), L2_NORMALIZATION, and a product with scale * w / |w|: FULLY_CONNECTED in
+    float32, CONV_2D of one tap in int8.
 
     Deng, Guo, Xue, Zafeiriou: "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019.
 
@@ -64,7 +65,8 @@ class CosineClassifier(keras.layers.Layer):
     def build(self, input_shape):
         self.kernel = self.add_weight(shape=(input_shape[-1], self.n_classes), name="kernel", initializer=self.kernel_initializer)
         for name, initial in (("moving_mean", "zeros"), ("moving_variance", "ones")):
-            setattr(self, name, self.add_weight(shape=(input_shape[-1],), name=name, initializer=initial, trainable=False))
+            # Without autocast: in mixed precision statistics of 16 bits would stop to follow.
+            setattr(self, name, self.add_weight(shape=(input_shape[-1],), name=name, initializer=initial, trainable=False, autocast=False))
 
     def call(self, inputs, training=None):
         return ops.matmul(unit(self.standardised(inputs, training), axis=-1), self.scale * unit(self.kernel, axis=0))
@@ -72,9 +74,10 @@ class CosineClassifier(keras.layers.Layer):
     def standardised(self, inputs, training=None):
         """z of the class: [batch, embedding]. In training the moving statistics follow."""
         if training and self.trainable:
-            mean, variance = ops.moments(ops.cast(inputs, "float32"), axes=tuple(range(len(inputs.shape) - 1)))
+            precise = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
+            mean, variance = ops.moments(precise, axes=tuple(range(len(inputs.shape) - 1)))
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                moving.assign(moving * self.momentum + ops.stop_gradient(batch) * (1.0 - self.momentum))
+                moving.assign(moving * self.momentum + ops.cast(ops.stop_gradient(batch), moving.dtype) * (1.0 - self.momentum))
             return (inputs - ops.cast(mean, inputs.dtype)) * ops.cast(ops.rsqrt(variance + self.epsilon), inputs.dtype)
         gain = ops.rsqrt(self.moving_variance + self.epsilon)
         # One product with a 32-bit bias: in integers a product and a sum of constants of 8 bits would round twice as much.

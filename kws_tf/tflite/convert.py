@@ -9,7 +9,7 @@ from kws_tf.tflite.freeze import INPUT_NAME, OUTPUT_NAME, convert_float32
 from kws_tf.tflite.integer_form import integer_form
 from kws_tf.tflite.paddings import fold_paddings
 from kws_tf.tflite.past_frames import row_scales
-from kws_tf.tflite.pointwise_logits import pointwise_logits
+from kws_tf.tflite.pointwise_products import pointwise_products
 from kws_tf.tflite.quantise import prototype_length, quantise
 from kws_tf.tflite.ranges import choose_range, logit_range, observe, with_zero
 from kws_tf.tflite.simplify import simplify
@@ -52,7 +52,7 @@ def convert_classifier(model, calibration, dtype="int8", *, input_shape=None, in
     simplify(graph)
     if dtype == "int8":
         graph = quantise_calibrated(graph, calibration, input_range)
-        pointwise_logits(graph)
+        pointwise_products(graph)
     fold_paddings(graph)
     name_tensors(graph, model.name)
     return flatbuffer.write(graph)

@@ -27,11 +27,12 @@ VERSIONS = {
 }
 # Activation types with which tflite-runtime, LiteRT (both by their reference kernels) and TFLite Micro gave the same integers. RELU6 on
 # its own is left out because TFLite Micro differs; so are int16 forms that some kernels lack or round otherwise (LOGISTIC, TANH, SOFTMAX,
-# FULLY_CONNECTED) and that nothing here emits. LiteRT rounds some ties of an int8 FULLY_CONNECTED otherwise, see docs/integer_file.md.
+# FULLY_CONNECTED) and that nothing here emits. FULLY_CONNECTED is left out altogether: each of the three rounds its ties otherwise, see
+# docs/integer_file.md; pointwise_products computes it as CONV_2D.
 INT8, BOTH = ("int8",), ("int8", "int16")
 INTEGER_TYPES = {
     "ABS": BOTH, "ADD": BOTH, "AVERAGE_POOL_2D": BOTH, "BATCH_MATMUL": BOTH, "CONCATENATION": BOTH, "CONV_2D": BOTH,
-    "DEPTHWISE_CONV_2D": BOTH, "FULLY_CONNECTED": INT8, "GREATER": INT8, "L2_NORMALIZATION": INT8, "LOGISTIC": INT8, "MAXIMUM": BOTH,
+    "DEPTHWISE_CONV_2D": BOTH, "GREATER": INT8, "L2_NORMALIZATION": INT8, "LOGISTIC": INT8, "MAXIMUM": BOTH,
     "MAX_POOL_2D": BOTH, "MEAN": INT8, "MINIMUM": BOTH, "MUL": BOTH, "PACK": BOTH, "PAD": BOTH, "QUANTIZE": (*BOTH, "uint8"), "RELU": BOTH,
     "RESHAPE": BOTH, "SELECT_V2": INT8, "SOFTMAX": INT8, "SPLIT": BOTH, "SPLIT_V": BOTH, "STRIDED_SLICE": BOTH, "SUB": BOTH, "TANH": INT8,
     "TRANSPOSE": BOTH,

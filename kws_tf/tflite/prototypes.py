@@ -7,6 +7,7 @@ from kws_tf.runtime.interpreter import AUTO, open_interpreter
 from kws_tf.runtime.model import Model
 from kws_tf.tflite import flatbuffer
 from kws_tf.tflite.executor import real
+from kws_tf.tflite.nodes import reshape
 
 
 class Embedder:
@@ -55,13 +56,19 @@ def unit(vector):
 
 
 def find_head(graph):
-    """(L2_NORMALIZATION node, FULLY_CONNECTED node) at the end of the graph of an ArcFace model.
+    """(L2_NORMALIZATION node, node of the cosines) at the end of the graph of an ArcFace model.
+
+    The cosines are a FULLY_CONNECTED in a float32 file, and a CONV_2D of one tap ahead of a RESHAPE in an integer file.
 
     Raises:
         ModelFileError: the graph ends in something else.
     """
     product = graph.producer(graph.outputs[0])
-    normalisation = graph.producer(product.inputs[0]) if product is not None and product.operator == "FULLY_CONNECTED" else None
+    if product is not None and product.operator == "RESHAPE":
+        product = graph.producer(product.inputs[0])
+    linear = product is not None and (product.operator == "FULLY_CONNECTED" or
+                                      product.operator == "CONV_2D" and product.inputs[1].shape[1:3] == (1, 1))
+    normalisation = graph.producer(product.inputs[0]) if linear else None
     if normalisation is None or normalisation.operator != "L2_NORMALIZATION":
         raise ModelFileError("not an ArcFace model: the scores of its file are not cosines with prototypes, so a class needs training. "
                              "Train with --arcface and export again.")
@@ -70,7 +77,7 @@ def find_head(graph):
 
 def prototypes(content):
     """The prototypes of a file: float64 [classes, embedding], each of length 1 up to the rounding of the file, in order of the labels."""
-    weights = real(find_head(flatbuffer.read(content))[1].inputs[1]).astype(np.float64)
+    weights = _rows(find_head(flatbuffer.read(content))[1].inputs[1])
     return weights / np.linalg.norm(weights, axis=1, keepdims=True)
 
 
@@ -93,20 +100,27 @@ def with_prototype(content, prototype, index=None):
     graph = flatbuffer.read(content)
     _, product = find_head(graph)
     weights, bias = product.inputs[1], product.inputs[2] if len(product.inputs) > 2 else None
-    lengths = np.linalg.norm(real(weights).astype(np.float64), axis=1)
-    if np.shape(prototype) != weights.shape[1:] or not np.any(prototype):
-        raise ModelFileError(f"a prototype of {weights.shape[1]} values, not all of them 0, is needed; received shape "
-                             f"{np.shape(prototype)}.")
+    lengths, size = np.linalg.norm(_rows(weights), axis=1), weights.shape[-1]
+    if np.shape(prototype) != (size,) or not np.any(prototype):
+        raise ModelFileError(f"a prototype of {size} values, not all of them 0, is needed; received shape {np.shape(prototype)}.")
     row = unit(prototype) * np.median(lengths)
     if weights.scales is not None:
         row = np.clip(np.rint(row / float(weights.scales[0])), -127, 127)
     index = len(lengths) if index is None else index
-    _set_row(weights, index, row.astype(weights.data.dtype))
+    _set_row(weights, index, row.astype(weights.data.dtype).reshape(weights.shape[1:]))
     if bias is not None:
         # What is there corrects the rounding errors of the prototype that was trained.
         _set_row(bias, index, bias.data.dtype.type(0))
-    product.output.shape = (*product.output.shape[:-1], len(weights.data))
+    for node in graph.nodes[graph.nodes.index(product):]:
+        node.output.shape = (*node.output.shape[:-1], len(weights.data))
+        if node.operator == "RESHAPE":
+            graph.nodes[graph.nodes.index(node)] = reshape(node.inputs[0], node.output)
     return flatbuffer.write(graph)
+
+
+def _rows(weights):
+    """The real values of the prototypes as float64 [classes, embedding]."""
+    return real(weights).astype(np.float64).reshape(len(weights.data), -1)
 
 
 def _set_row(tensor, index, row):

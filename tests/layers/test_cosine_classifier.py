@@ -69,6 +69,19 @@ def test_statistics_of_the_batch_in_training_and_moving_ones_at_inference():
     np.testing.assert_array_equal(head(x, training=True), head(x))
 
 
+@pytest.mark.parametrize(("policy", "statistics", "tolerance"), [("float64", "float64", 1e-12), ("mixed_bfloat16", "float32", 2e-3)])
+def test_statistics_are_at_least_of_32_bits(policy, statistics, tolerance):
+    head = CosineClassifier(3, momentum=0.999, dtype=policy)
+    x = 1 + np.random.default_rng(4).normal(size=(50, 4))
+    for _ in range(20):
+        head(x, training=True)
+    assert head.moving_mean.dtype == head.moving_variance.dtype == statistics
+    # In 16 bits steps of a thousandth would get lost.
+    kept = 0.999 ** 20
+    np.testing.assert_allclose(head.moving_mean, (1 - kept) * x.mean(axis=0), atol=tolerance)
+    np.testing.assert_allclose(head.moving_variance, kept + (1 - kept) * x.var(axis=0), atol=tolerance)
+
+
 @pytest.mark.parametrize("arguments, message", [
     ({"n_classes": 0}, "n_classes must be a whole number, at least 1; received 0"),
     ({"n_classes": True}, "n_classes must be a whole number"),

@@ -72,8 +72,8 @@ def test_integer_graph_is_the_same_in_every_interpreter_and_close_to_float():
     for _ in range(20):
         network(x, training=True)
     graph = flatbuffer.read(content := convert_classifier(network, x))
-    assert [node.operator for node in graph.nodes][-3:] == ["FULLY_CONNECTED", "L2_NORMALIZATION", "FULLY_CONNECTED"]
-    weights, logits = graph.nodes[-1].inputs[1], graph.outputs[0]
+    assert [node.operator for node in graph.nodes][-5:] == ["MEAN", "CONV_2D", "L2_NORMALIZATION", "CONV_2D", "RESHAPE"]
+    weights, logits = graph.nodes[-2].inputs[1], graph.outputs[0]
     # Grids that hold any further unit vector and any cosine.
     assert weights.scales == pytest.approx([30 / 127], rel=1e-3) and logits.scales == pytest.approx([60 / 255], rel=1e-3)
     interpreters = [open_interpreter(content, kernels=kernels)[1] for kernels in ("reference", "optimised")]

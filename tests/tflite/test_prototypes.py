@@ -34,15 +34,18 @@ def test_a_new_class_changes_no_byte_of_the_others(arcface, profile):
     prototype = np.random.default_rng(1).normal(size=prototypes.prototypes(content).shape[1])
     before, after = (flatbuffer.read(each) for each in (content, prototypes.with_prototype(content, prototype)))
     assert [node.operator for node in before.nodes] == [node.operator for node in after.nodes]
-    for old, new in zip(before.nodes[:-1], after.nodes[:-1], strict=True):
+    old, new = (prototypes.find_head(graph)[1] for graph in (before, after))
+    place = before.nodes.index(old)
+    assert new is after.nodes[place]
+    for old, new in zip(before.nodes[:place], after.nodes[:place], strict=True):
         for one, two in zip(old.inputs, new.inputs, strict=True):
             assert one is two is None or one.spec == two.spec and (one.data is None or one.data.tobytes() == two.data.tobytes())
-    old, new = before.nodes[-1], after.nodes[-1]
+    old, new = before.nodes[place], after.nodes[place]
     assert new.inputs[1].data[:-1].tobytes() == old.inputs[1].data.tobytes() and new.inputs[1].shape[0] == 4
     assert after.outputs[0].shape == (1, 4)
     grids = [(graph.outputs[0].spec.scale, graph.outputs[0].spec.zero_point) for graph in (before, after)]
     assert grids[0] == grids[1]
-    stored = real(new.inputs[1])[-1]
+    stored = real(new.inputs[1])[-1].reshape(-1)
     assert prototypes.unit(stored) @ prototypes.unit(prototype) > 0.999
     if profile == "pi":
         assert new.inputs[2].data[:-1].tolist() == old.inputs[2].data.tolist() and new.inputs[2].data[-1] == 0
@@ -59,8 +62,8 @@ def test_a_prototype_close_to_one_axis_fits_the_grid(arcface):
 
 def test_replacing_leaves_the_other_rows_and_the_number_of_classes(arcface):
     _, content = model_file.read(arcface.folder / "pi")
-    old = flatbuffer.read(content).nodes[-1]
-    new = flatbuffer.read(prototypes.with_prototype(content, -prototypes.prototypes(content)[1], index=1)).nodes[-1]
+    changed = prototypes.with_prototype(content, -prototypes.prototypes(content)[1], index=1)
+    old, new = (prototypes.find_head(flatbuffer.read(each))[1] for each in (content, changed))
     assert new.inputs[1].shape == old.inputs[1].shape
     assert new.inputs[1].data[[0, 2]].tobytes() == old.inputs[1].data[[0, 2]].tobytes()
     assert np.abs(new.inputs[1].data[1].astype(int) + old.inputs[1].data[1]).max() <= 2 and new.inputs[2].data[1] == 0
