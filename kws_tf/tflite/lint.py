@@ -8,7 +8,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kws_tf.errors import ConversionError
 from kws_tf.micro_front_end import CHANNELS, LARGEST_FEATURE
 from kws_tf.tflite import untrusted
-from kws_tf.tflite.operator_support import INTEGER_TYPES, VARIABLE_OPERATORS, VERSIONS
+from kws_tf.tflite.operator_support import INTEGER_TYPES, ONE_RUNTIME_TYPES, VARIABLE_OPERATORS, VERSIONS
 
 INTEGERS = ("int8", "uint8", "int16", "int32", "int64", "bool", "resource")
 ACTIVATIONS = ("int8", "uint8", "int16")
@@ -188,6 +188,7 @@ def check_integers(file, profile):
 
 def check_operators(file, profile):
     """Every operator is known to the runtimes, in this version and with these types."""
+    types = ONE_RUNTIME_TYPES if profile.operators else INTEGER_TYPES
     for graph, name, version, node in file.nodes():
         where = f"operator {name}"
         if profile.operators and name not in profile.operators:
@@ -198,10 +199,10 @@ def check_operators(file, profile):
             yield where, f"version {version}; tflite-runtime 2.14 knows up to {VERSIONS[name]}"
         elif profile.dtype != "float32" and name not in VARIABLE_OPERATORS:
             kind = _computed_type(file, graph, node)
-            if kind not in INTEGER_TYPES.get(name, ()) and kind in (*ACTIVATIONS, "float32", "bool"):
-                known = ", ".join(INTEGER_TYPES.get(name, ())) or "no integer form"
+            if kind not in types.get(name, ()) and kind in (*ACTIVATIONS, "float32", "bool"):
+                known = ", ".join(types.get(name, ())) or "no integer form"
                 yield where, f"{kind}; the runtimes agree on: {known}"
-            elif name not in INTEGER_TYPES:
+            elif name not in types:
                 yield where, "has no integer form on which the runtimes agree"
 
 

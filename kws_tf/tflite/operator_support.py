@@ -37,5 +37,7 @@ INTEGER_TYPES = {
     "RESHAPE": BOTH, "SELECT_V2": INT8, "SOFTMAX": INT8, "SPLIT": BOTH, "SPLIT_V": BOTH, "STRIDED_SLICE": BOTH, "SUB": BOTH, "TANH": INT8,
     "TRANSPOSE": BOTH,
 }
+# What a file for one runtime alone may use beside them, for there is no other to agree with.
+ONE_RUNTIME_TYPES = {**INTEGER_TYPES, "FULLY_CONNECTED": INT8}
 # Operators on the states of a streaming file; they hold no numbers of their own.
 VARIABLE_OPERATORS = ("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE")

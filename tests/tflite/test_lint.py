@@ -57,6 +57,17 @@ def test_files_that_esphome_devices_run_keep_every_rule_but_ours_of_alignment():
         assert rules_broken(path.read_bytes(), "esphome") == {"constants"}
 
 
+def test_a_matrix_product_is_for_one_runtime_alone():
+    x, y = (Tensor(name, (1, 4), "int8", None, np.float32([0.5]), np.int64([0])) for name in "xy")
+    weights = Tensor("w", (4, 4), "int8", np.eye(4, dtype=np.int8), np.float32([1]), np.int64([0]))
+    bias = Tensor("b", (4,), "int32", np.arange(4, dtype=np.int32), np.float32([0.5]), np.int64([0]))
+    product = Node("FULLY_CONNECTED", [x, weights, bias], [y], schema.FullyConnectedOptionsT(), 4)
+    content = flatbuffer.write(flatbuffer.Graph([product], [x], [y]))
+    found = {name: [str(finding) for finding in lint.lint(content, PROFILES[name]) if finding.rule == "operators"]
+             for name in ("features", "esphome")}
+    assert found["esphome"] == [] and "FULLY_CONNECTED" in found["features"][0] and "no integer form" in found["features"][0]
+
+
 def last_bias(graph):
     return next(node for node in reversed(graph.nodes) if node.operator == "CONV_2D").inputs[2]
 
