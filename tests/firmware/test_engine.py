@@ -72,9 +72,9 @@ def test_self_test_passes_and_proves_the_reset(stream_program, stream_project, m
     # init, and a reset ahead of, between and behind the two passes: each a new interpreter in place of one that was destroyed
     assert len(model.opened) == 4 and model.closed == 3 and model.inferences == 2 * 15
     resolver = (stream_project / "kws_model_ops.h").read_text(encoding="utf-8")
-    graph = flatbuffer.read(model_file.read(micro_stream)[1])
-    operators = {node.operator for node in graph.nodes}
-    assert set(model.opened) == {(5, len(operators))} and f"MicroMutableOpResolver<{len(operators)}>" in resolver
+    manifest, content = model_file.read(micro_stream)
+    states, operators = manifest.streaming.states, {node.operator for node in flatbuffer.read(content).nodes}
+    assert set(model.opened) == {(len(states), len(operators))} and f"MicroMutableOpResolver<{len(operators)}>" in resolver
 
 
 @pytest.mark.parametrize("form", ["wav", "wav with more chunks", "raw"])
