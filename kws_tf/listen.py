@@ -155,7 +155,7 @@ def main(argv):
     else:
         source = sources.from_microphone(sources.device_from_text(FLAGS.device), listener.sample_rate,
                                          on_loss=lambda text: sys.stderr.write(f"{text}\n"))
-        sys.stderr.write(f"listening for {', '.join(listener.keywords)} at threshold {listener.settings.threshold / 255:.2f}; "
+        sys.stderr.write(f"listening for {', '.join(listener.keywords)} at threshold {listener.settings.threshold / 255:.3f}; "
                          "Ctrl-C ends it.\n")
     try:
         for pcm in source:

@@ -51,7 +51,7 @@ def draw_det(report):
     threshold = report["detector"]["settings"]["threshold"]
     chosen = points[threshold - 1]
     axes.plot([chosen["per_hour"] or zero], [100 * chosen["miss_rate"]], "o", color=ORANGE, markersize=9,
-              label=f"{report['detector']['preset'] or 'chosen'}: threshold {threshold / 255:.2f}")
+              label=f"{report['detector']['preset'] or 'chosen'}: threshold {threshold / 255:.3f}")
     axes.axvspan(zero / 2, zero * 1.6, color="#f1f3f6", zorder=0)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter("{x:g}")
@@ -94,9 +94,11 @@ def draw_thresholds(report):
         other.set_ylabel("missed words, %", color=BLUE)
         other.spines["top"].set_visible(False)
         title = "What the threshold does: false accepts and misses"
-    axes.axvline(report["detector"]["settings"]["threshold"] / 255, color=GREY, linestyle="--", linewidth=1.5)
-    axes.annotate(" chosen", (report["detector"]["settings"]["threshold"] / 255, 0.97), xycoords=("data", "axes fraction"), size=9,
-                  color="#5b6673", va="top")
+    chosen = report["detector"]["settings"]["threshold"] / 255
+    axes.axvline(chosen, color=GREY, linestyle="--", linewidth=1.5)
+    # On the side where there is room; the right axis has its figures at the other.
+    axes.annotate(" chosen ", (chosen, 0.97), xycoords=("data", "axes fraction"), size=9, color="#5b6673", va="top",
+                  ha="right" if chosen > 0.5 else "left")
     axes.set_title(title)
     return _png(figure)
 
@@ -111,8 +113,8 @@ def draw_conditions(report):
         PNG bytes, or None if the annotations tell neither.
     """
     panels = [(report["annotated"][name], title, unit) for name, title, unit in (
-        ("by_snr", "Misses by signal-to-noise ratio", "signal-to-noise ratio"), ("by_level", "Misses by level of the speech", "level"))
-              if report["annotated"][name]]
+        ("by_snr", "Misses by signal-to-noise ratio", "signal-to-noise ratio, dB"),
+        ("by_level", "Misses by level of the speech", "level of the word, dBFS")) if report["annotated"][name]]
     if not panels:
         return None
     figure, axes = _figure((5.2 * len(panels) + 0.4, 4.2), len(panels))

@@ -210,7 +210,7 @@ def _presets(manifest):
     rows = []
     for preset in manifest.detector.presets:
         default = " (default)" if preset.name == manifest.detector.default else ""
-        rows.append((_text(preset.name) + default, f"{preset.settings.threshold / 255:.2f}", str(preset.settings.window_scores),
+        rows.append((_text(preset.name) + default, f"{preset.settings.threshold / 255:.3f}", str(preset.settings.window_scores),
                      *map(_text, report_text.preset_cells(preset.measured))))
     return ("<h2>Presets</h2><p>Calibrated on validation recordings; stored in the manifest.</p>"
             + _table(("preset", "#threshold", "#window (scores)", "#false accepts per hour", "#95 % bound", "#miss rate", "note"), rows))

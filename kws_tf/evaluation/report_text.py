@@ -26,7 +26,7 @@ def detector_line(settings, period, detector):
     """
     who = f"Preset {detector['preset']}" if detector["preset"] else "No calibrated preset"
     return (f"{who}: an event starts when the mean score of {', '.join(detector['keywords'])} over "
-            f"{1000 * period * settings['window_scores']:.0f} ms reaches {settings['threshold'] / 255:.2f}, ends below "
+            f"{1000 * period * settings['window_scores']:.0f} ms reaches {settings['threshold'] / 255:.3f}, ends below "
             f"{settings['release'] / 255:.2f}, and the next starts at the earliest {period * settings['refractory_scores']:.2f} s later.")
 
 
