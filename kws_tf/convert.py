@@ -51,6 +51,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_enum("streaming", "", ("", *STATE_KINDS), "Make a streaming file with this kind of state; empty for a clip file.", **place)
     flags.DEFINE_integer("hop_frames", 1, "Frames that one inference of a streaming file takes; 3 by default with --profile=esphome.",
                          lower_bound=1, **place)
+    flags.DEFINE_boolean("compact", False, "Streaming files of a causal BC-ResNet with a third less working memory and coarser integers: "
+                         "score the file with kws_tf.evaluate before it ships (docs/streaming.md).", **place)
     flags.DEFINE_string("data_root", "", "Data set whose training clips calibrate; empty for that of the run.", **place)
     flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
     flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
@@ -101,6 +103,9 @@ def refuse_contradictions():
         raise ConfigError(f"--profile=esphome keeps its state inside: leave --streaming={FLAGS.streaming} away.")
     if not (device or FLAGS.streaming or FLAGS["hop_frames"].using_default_value):
         raise ConfigError("--hop_frames belongs to --streaming=internal or external; give both or none.")
+    if FLAGS.compact and (device or not FLAGS.streaming or FLAGS.profile == "float32"):
+        raise ConfigError("--compact is a form of integer streaming files: it belongs to --streaming, and --profile=esphome or float32 "
+                          "have none.")
     if (device or FLAGS.streaming) and FLAGS.evaluate:
         raise ConfigError("--evaluate scores clip files; score a streaming file with kws_tf.evaluate.")
     for name in ("accelerator", "vela"):
@@ -155,7 +160,8 @@ def main(argv):
         hop_frames = DEVICE_HOP_FRAMES if FLAGS["hop_frames"].using_default_value else FLAGS.hop_frames
         path = tflite.export_streaming(*arguments, state="internal", hop_frames=hop_frames, wake_word=wake_word(trained.classes), **about)
     elif FLAGS.streaming:
-        path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames, **about)
+        path = tflite.export_streaming(*arguments, state=FLAGS.streaming, hop_frames=FLAGS.hop_frames,
+                                       compact=FLAGS.compact, **about)
     else:
         path = tflite.export(*arguments, layer_report=True, **about)
     if FLAGS.evaluate:

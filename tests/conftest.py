@@ -165,7 +165,7 @@ def micro_stream(small_network, tone_clips, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("micro") / "tflm_stream"
     export_streaming(small_network.model, small_network.config, CLASSES, tone_clips[0], folder, profile="tflm", state="internal",
-                     hop_frames=2, metrics={"validation_accuracy": 0.5}, data_licence="CC0")
+                     hop_frames=2, metrics={"validation_accuracy": 0.5}, data_licence="CC0", compact=True)
     return folder
 
 

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 TONES_HZ = {"high": 3500, "low": 400, "middle": 1200}
 CLIPS = {"training": 24, "validation": 8, "testing": 8}
 SECONDS = 0.3
-RECIPE = ["--clip_duration", str(SECONDS), "--tau=0.25", "--batch_size=4", "--epochs=20", "--warmup_epochs=1", "--lr=0.05", "--threads=1",
+RECIPE = ["--clip_duration", str(SECONDS), "--tau=0.25", "--batch_size=12", "--epochs=20", "--warmup_epochs=1", "--lr=0.02", "--threads=1",
           "--spec_prob=0.5", "--frequency_mask_rows=6", "--audio_backend=soundfile", "--seed=5"]
 
 

@@ -63,7 +63,8 @@ class Prepared:
     features: FeatureConfig
 
 
-def prepared(name):
+def prepared(name, compact=False):
+    """The Prepared of a name in NETWORKS; compact: see tflite.streaming.prepare."""
     model_config, features = NETWORKS[name]
     rng = np.random.default_rng(1)
     n_frames = features.n_frames(RATE)
@@ -76,7 +77,7 @@ def prepared(name):
     noise = np.clip(rng.normal(0, 2000, (8, 2 * RATE)) * rng.uniform(0.01, 1, (8, 1)), -32768, 32767).astype(np.int16)
     calibration = calibration_features(features, noise, "pcm")
     classifier = flatbuffer.read(convert_classifier(network, calibration[:, :n_frames]))
-    return Prepared(prepare(network, n_frames, calibration), merge(features, RATE, classifier), classifier, features)
+    return Prepared(prepare(network, n_frames, calibration, compact=compact), merge(features, RATE, classifier), classifier, features)
 
 
 def macs(nodes):

@@ -87,7 +87,7 @@ def side_table(steps):
 
 
 def main(_):
-    steps = {name: Step(bench_streaming.prepared(name)) for name in NETWORKS}
+    steps = {name: Step(bench_streaming.prepared(name, compact=True)) for name in NETWORKS}
     figures = {name: bench_streaming.micro_figures(step.whole) for name, step in steps.items()}
     tables = {"budget": hop_table(steps, figures), "side": side_table(steps)}
     for name, lines in tables.items():

@@ -58,19 +58,19 @@ def convert_classifier(model, calibration, dtype="int8", *, input_shape=None, in
     return flatbuffer.write(graph)
 
 
-def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None, streaming=False):
+def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None, compact=False):
     """The int8 form of a float graph, calibrated with clips.
 
     Args:
         graph: flatbuffer.Graph, float32, with one input and one output; rewritten in place.
         calibration, input_range: see convert_classifier.
         fixed_ranges: function of the rewritten graph that gives id(tensor) -> (low, high) for tensors whose range is known; None for none.
-        streaming: see integer_form.
+        compact: see integer_form.
 
     Returns:
         Graph.
     """
-    integer_form(graph, calibration, streaming)
+    integer_form(graph, calibration, compact)
     histograms = observe(graph, calibration)
     ranges = {key: choose_range(histogram) for key, histogram in histograms.items()}
     # A clipped input would lose quiet or loud clips.
@@ -83,7 +83,7 @@ def quantise_calibrated(graph, calibration, input_range=None, fixed_ranges=None,
         ranges[target] = -length, length
     if fixed_ranges is not None:
         ranges.update(fixed_ranges(graph))
-    quantised = quantise(graph, ranges, row_scales(graph) if streaming else None)
+    quantised = quantise(graph, ranges, row_scales(graph) if compact else None)
     correct_biases(graph, quantised, calibration)
     return quantised
 

@@ -17,19 +17,19 @@ from kws_tf.tflite.row_products import merge_row_products
 from kws_tf.tflite.swish_lines import swish_to_lines
 
 
-def integer_form(graph, clips, streaming=False):
+def integer_form(graph, clips, compact=False):
     """Applies all rewrites in place.
 
     Args:
         graph: flatbuffer.Graph of float32 tensors.
         clips: float32 [clips, ...], calibration clips; large networks use as many of them as fit into memory.
-        streaming: whether a step will be cut out of the graph.
+        compact: whether blocks take the form of streaming.prepare with little working memory, for a step that is cut out of the graph.
     """
     give_biases(graph)
     merge_row_products(graph)
     poolings_to_depthwise(graph)
     clips = parts(graph, clips)[0]
-    if streaming:
+    if compact:
         split_past(graph, clips)
         swish_to_lines(graph, clips)
     equalise(graph, clips)
@@ -40,7 +40,7 @@ def integer_form(graph, clips, streaming=False):
     joints = [found for node in graph.nodes if (found := match_joint(graph, node)) is not None]
     ranges = channel_ranges(graph, [node for joint in joints for node in joint[:2]], clips)
     for joint, of_rows, of_row in zip(joints, ranges[::2], ranges[1::2], strict=True):
-        fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()), streaming)
+        fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()), compact)
 
 
 def give_biases(graph):

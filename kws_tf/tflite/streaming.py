@@ -43,7 +43,7 @@ class StreamingNetwork:
     keyword: int | None = None
 
 
-def prepare(model, window_frames, calibration=None, *, input_range=None, keyword=None):
+def prepare(model, window_frames, calibration=None, *, input_range=None, keyword=None, compact=False):
     """Freezes a network and, with calibration recordings, quantises it.
 
     The graph is that of the offline network over a long recording: what its tensors hold for frame t is what they hold in a stream
@@ -58,6 +58,8 @@ def prepare(model, window_frames, calibration=None, *, input_range=None, keyword
         input_range: see convert.convert_classifier.
         keyword: index of the class whose probability is all that a step gives, in the operators of ESPHome's micro_wake_word; None for
             the logits of all classes.
+        compact: whether blocks of a causal BC-ResNet take the form with a third less working memory and coarser integers; ESPHome has no
+            operator for it, so a keyword leaves it out.
 
     Returns:
         StreamingNetwork.
@@ -83,8 +85,7 @@ def prepare(model, window_frames, calibration=None, *, input_range=None, keyword
         gates_to_logistic(graph)
     if calibration is not None:
         fixed = None if keyword is None else lambda rewritten: {**gate_ranges(rewritten), **margin_range(rewritten)}
-        # ESPHome has no operator for the form that a block takes otherwise
-        graph = quantise_calibrated(graph, calibration, input_range, fixed, streaming=keyword is None)
+        graph = quantise_calibrated(graph, calibration, input_range, fixed, compact=compact and keyword is None)
         share_line_scale(graph)
         share_row_scale(graph)
         drop_saturations(graph)

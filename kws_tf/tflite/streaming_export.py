@@ -19,14 +19,14 @@ BACKGROUND = "_unknown_"
 
 
 def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *, profile="pi", state="external", hop_frames=1, metrics=None,
-                     data_licence="", wake_word=None, vela=None):
+                     data_licence="", wake_word=None, vela=None, compact=False):
     """Converts a trained network for audio that comes hop by hop, and writes its export folder.
 
     Args:
         model, run_config, classes, calibration_pcm, output_dir, profile, metrics, data_licence: see export.export.
         state: "internal" (the file remembers) or "external" (the caller passes every state on).
         hop_frames: frames that one inference takes.
-        vela: see export.export.
+        vela: see export.export. compact: see streaming.prepare.
         wake_word: WakeWord, for a profile that gives the probability of one keyword; None for the only keyword among the classes.
 
     Returns:
@@ -50,7 +50,7 @@ def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *,
                                   "of their own. Train with --features=micro.")
         more["wake_word"] = wake_word = wake_word or only_keyword(classes)
         keyword = keyword_index(classes, wake_word.keyword)
-    network = prepare_run(model, run_config, classes, calibration_pcm, profile, keyword)
+    network = prepare_run(model, run_config, classes, calibration_pcm, profile, keyword, compact)
     graph, section = streaming_graph(network, features, hop_frames, state, profile.input_kind)
     content = flatbuffer.write(graph)
     parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
@@ -87,11 +87,11 @@ def keyword_index(classes, keyword):
     return list(classes).index(keyword)
 
 
-def prepare_run(model, run_config, classes, calibration_pcm, profile, keyword=None):
+def prepare_run(model, run_config, classes, calibration_pcm, profile, keyword=None, compact=False):
     """The streaming network of a training run, calibrated with its clips joined to recordings.
 
     Args:
-        model, run_config, classes, calibration_pcm: see export.export. profile: Profile. keyword: see streaming.prepare.
+        model, run_config, classes, calibration_pcm: see export.export. profile: Profile. keyword, compact: see streaming.prepare.
 
     Returns:
         streaming.StreamingNetwork.
@@ -107,7 +107,7 @@ def prepare_run(model, run_config, classes, calibration_pcm, profile, keyword=No
         if clips.ndim == 2 and len(clips):
             clips = join_clips(clips, CLIPS_PER_RECORDING, np.random.default_rng(run_config.train.seed))
         calibration = calibration_features(features, clips, profile.input_kind)
-    return prepare(model, window, calibration, input_range=silence_range(features), keyword=keyword)
+    return prepare(model, window, calibration, input_range=silence_range(features), keyword=keyword, compact=compact)
 
 
 def state_bytes(section):

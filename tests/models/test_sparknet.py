@@ -164,7 +164,8 @@ def frames_that_reach(model, frame, n_frames):
     changed = np.repeat(x, n_frames, axis=0)
     changed[np.arange(n_frames), np.arange(n_frames)] += 100.0
     embeddings = np.array(model.frame_embeddings(changed))[:, frame]
-    return np.flatnonzero(np.abs(embeddings - np.array(model.frame_embeddings(x))[0, frame]).max(axis=1))
+    # A batch of another size is summed in another order; the least that reaches is above 1e-4.
+    return np.flatnonzero(np.abs(embeddings - np.array(model.frame_embeddings(x))[0, frame]).max(axis=1) > 1e-5)
 
 
 def test_causal_network_sees_the_last_71_frames_and_none_ahead():

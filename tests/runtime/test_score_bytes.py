@@ -55,7 +55,7 @@ def test_extremes():
 def test_wrong_types_are_refused():
     with pytest.raises(ConfigError, match="scale of quantised logits must be positive; received 0"):
         ScoreBytes(spec(0.0))
-    with pytest.raises(ConfigError, match="int8 or float32; logits is int16"):
+    with pytest.raises(ConfigError, match="int8 or float32, or uint8 scores; logits is int16"):
         ScoreBytes(spec(dtype="int16"))
     with pytest.raises(ConfigError, match="must be int8; received float32"):
         ScoreBytes(spec())(np.zeros(3, np.float32))

@@ -84,7 +84,7 @@ def block_network():
     from kws_tf.tflite.joint_past import share_row_scale
 
     features = np.random.default_rng(4).normal(size=(8, 40, 3, 2)).astype(np.float32)
-    graph = quantise_calibrated(float_blocks((1, 2, 2, 4)), features, streaming=True)
+    graph = quantise_calibrated(float_blocks((1, 2, 2, 4)), features, compact=True)
     share_row_scale(graph)
     return graph, features
 

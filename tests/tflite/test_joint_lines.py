@@ -21,7 +21,7 @@ def recording(seed, *batch):
 
 @pytest.fixture(scope="module")
 def network(uneven_network):
-    return prepare(uneven_network(tau=0.625), WINDOW, recording(1, 4))
+    return prepare(uneven_network(tau=0.625), WINDOW, recording(1, 4), compact=True)
 
 
 def separate(network, hop):
