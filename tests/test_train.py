@@ -156,7 +156,7 @@ def contents(path):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["--resume", "--lr=0.2"], "error: --resume continues a run unchanged, but these settings differ: lr: 0.05 -> 0.2."),
+    (["--resume", "--lr=0.2"], "error: --resume continues a run unchanged, but these settings differ: lr: 0.02 -> 0.2."),
     (["--resume", "--overwrite"], "error: --resume and --overwrite contradict each other"),
     ([], "error: --data_root is missing"),
     (["--overwrite", "--data_root", "x", "--initial_weights", "nowhere"], "error: --initial_weights=nowhere: no run folder"),
