@@ -70,6 +70,18 @@ def test_every_frame_equals_the_offline_network(settings, features, uneven_netwo
     assert len(np.unique(reference, axis=0)) > len(expected) / 3
 
 
+def test_the_compact_form_has_the_same_integers_for_every_hop_and_state(uneven_network, play):
+    network, x = uneven_network(tau=0.625), recording(40, FRAMES, seed=3)
+    prepared = prepare(network, WINDOW, recording(40, 3 * WINDOW, seed=1, batch=(6,)), compact=True)
+    expected = offline(network, x, WINDOW)
+    reference = play(*streaming_graph(prepared, FeatureConfig(), 1, "internal"), x, raw=True)
+    for hop, state in ((1, "external"), (2, "internal"), (3, "external")):
+        np.testing.assert_array_equal(play(*streaming_graph(prepared, FeatureConfig(), hop, state), x, raw=True), reference)
+    target = prepared.graph.outputs[0].spec
+    error = (reference.astype(np.float64) - target.zero_point) * target.scale - expected
+    assert np.sqrt(np.mean(error ** 2)) < 0.3 * np.std(expected) and len(np.unique(reference, axis=0)) > len(expected) / 3
+
+
 @pytest.fixture(scope="module")
 def small(uneven_network):
     """(network, float32 StreamingNetwork, int8 StreamingNetwork) of a SparkNet that looks ahead: quick, and with every kind of state."""
