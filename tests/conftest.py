@@ -202,7 +202,8 @@ def wake_word(tmp_path_factory):
     model = models.build(config.model, config.features, len(classes), n_frames, seed=3)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 8 * EPOCHS)),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True))
-    model.fit(features, np.tile(labels, 2), batch_size=32, epochs=EPOCHS, shuffle=True, verbose=0)
+    order = random.permutation(len(features))
+    model.fit(features[order], np.tile(labels, 2)[order], batch_size=32, epochs=EPOCHS, shuffle=False, verbose=0)
     folder = tmp_path_factory.mktemp("esphome") / "esphome"
     export_streaming(model, config, classes, pcm, folder, profile="esphome", state="internal", hop_frames=3,
                      wake_word=WakeWord("high", "a high tone", "nobody", ("en",)))
