@@ -11,6 +11,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
 from kws_tf.tflite.frame_scores import AVERAGE
+from kws_tf.tflite.nodes import concatenation
 from kws_tf.tflite.quantise import LARGEST_BIAS
 from kws_tf.tflite.step_graph import MOVE_VERSIONS, TIME, State, slice_options
 
@@ -142,7 +143,7 @@ def _joined(step, lines):
     replaced = {}
     for line, piece in zip(lines, pieces, strict=True):
         longer = _like(line, f"{line.state.name}/window", longest + n_frames, line.channels)
-        replaced[id(line.joint)] = [_concatenation([piece, line.value], longer, TIME)]
+        replaced[id(line.joint)] = [concatenation([piece, line.value], longer, TIME)]
         replaced[id(line.cut)] = []
         replaced[id(line.convolution)] = [_with_zero_taps(line, longer, longest)]
     for node in step.graph.nodes:
@@ -150,7 +151,7 @@ def _joined(step, lines):
     limits = [constant("i", np.array(values, np.int32)) for values in (
         (0, n_frames, 0, 0), (1, longest + n_frames, 1, total), (1, 1, 1, 1))]
     collecting, new = joined_channels([line.value for line in lines], f"{NAME}/new")
-    nodes += [*collecting, _concatenation([before, new], window, TIME),
+    nodes += [*collecting, concatenation([before, new], window, TIME),
               Node("STRIDED_SLICE", [window, *limits], [after], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"])]
     gone = {id(line.state) for line in lines}
     states = [state for state in step.states if id(state) not in gone]
@@ -165,7 +166,7 @@ def joined_channels(values, name):
         parts, rest = values[:MOST_PARTS], values[MOST_PARTS:]
         shape = (*parts[0].shape[:CHANNELS], sum(part.shape[CHANNELS] for part in parts))
         joined = dataclasses.replace(parts[0], name=f"{name}/part" if rest else name, shape=shape)
-        nodes.append(_concatenation(parts, joined, CHANNELS))
+        nodes.append(concatenation(parts, joined, CHANNELS))
         values = [joined, *rest]
     return nodes, values[0]
 
@@ -178,12 +179,6 @@ def _with_zero_taps(line, window, longest):
     data[:, taps - weights.shape[1]:] = weights.data
     longer = dataclasses.replace(weights, data=data, shape=data.shape)
     return Node(node.operator, [window, longer, *node.inputs[2:]], node.outputs, node.options, node.version)
-
-
-def _concatenation(values, output, axis):
-    options = schema.ConcatenationOptionsT()
-    options.axis, options.fusedActivationFunction = axis, NO_ACTIVATION
-    return Node("CONCATENATION", values, [output], options, MOVE_VERSIONS["CONCATENATION"])
 
 
 def _like(line, name, frames, channels):

@@ -7,15 +7,20 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
 from kws_tf.tflite.joint_lines import joined_channels
-from kws_tf.tflite.nodes import ROWS, SATURATING, depthwise
+from kws_tf.tflite.matrix_product import LARGEST, matrix_product
+from kws_tf.tflite.nodes import ROWS, SATURATING, concatenation, depthwise, reshape, transpose
 from kws_tf.tflite.quantise import KEEP_SCALE, WEIGHTED
 from kws_tf.tflite.step_graph import MOVE_VERSIONS, TIME, State, slice_options
 
 NAME = "earlier"
-CHANNELS = 3
+# Blocks that are worth a joined state.
+FEWEST = 3
+CHANNELS = LAST = 3
+# [frames, channels, 1, 1] -> [1, frames, 1, channels], and -> [1, channels, 1, frames].
+TO_ROWS, FRAMES_LAST = (2, 0, 3, 1), (2, 1, 3, 0)
 # Scale of the rows ahead of all blocks; only its ratio to the scales of weights counts.
 ROW_SCALE = 1 / 127
-ROW_ZERO_POINT = -128
+ROW_GRID = ("int8", float(np.float32(ROW_SCALE)), -128)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +36,10 @@ class _Past:
     reader: Node
 
     @property
+    def frames(self):
+        return self.state.before.shape[TIME]
+
+    @property
     def channels(self):
         return self.past.output.shape[CHANNELS]
 
@@ -42,14 +51,27 @@ class _Past:
 def share_row_scale(graph):
     """Gives the rows ahead of all blocks one scale, in place, so that what earlier frames add to them can be one tensor.
 
-    The integers stay: a convolution that makes such a tensor or reads it takes the other unit up by the scales of its weights.
+    The integers of rows stay: a convolution that makes such a tensor or reads it takes the other unit up by the scales of its weights.
+    The weights of earlier frames get one scale too, for one product of all. They fill the range of the rows in every channel, so their
+    scales are not far apart.
 
     Args:
         graph: flatbuffer.Graph, int8, over a whole recording.
     """
-    for node in graph.nodes:
-        if node.operator == "CONCATENATION" and node.options.axis == ROWS and _earlier(graph, node) is not None:
-            _relabel(graph, node.output)
+    joints = [node for node in graph.nodes if node.operator == "CONCATENATION" and node.options.axis == ROWS]
+    pasts = [(node, past) for node in joints if (past := _earlier(graph, node)) is not None]
+    for node, _ in pasts:
+        _relabel(graph, node.output)
+    _share_weight_scale([past for _, past in pasts if _grid(past.output) == ROW_GRID])
+
+
+def _share_weight_scale(pasts):
+    """One scale that spans the weights of all of some convolutions with one scale of inputs."""
+    scale = max((float((past.inputs[1].scales * np.abs(past.inputs[1].data)).max()) for past in pasts), default=0) / LARGEST
+    for past in pasts:
+        for operand, unit in zip(past.inputs[1:], (1, past.inputs[0].scales[0]), strict=True):
+            operand.data = np.rint(operand.data * (operand.scales / np.float64(scale * unit))).astype(operand.data.dtype)
+            operand.scales, operand.zero_points, operand.axis = np.array([scale * unit], np.float32), np.zeros(1, np.int64), 0
 
 
 def _earlier(graph, node):
@@ -100,7 +122,18 @@ def join_past(step):
     blocks = [block for state in step.states if (block := _block(step.graph, state)) is not None]
     if blocks:
         blocks = [block for block in blocks if block.lines == blocks[0].lines]
-    return _joined(step, blocks) if len(blocks) > 2 else step
+    for group in _groups(blocks):
+        step = _joined(step, group)
+    return step
+
+
+def _groups(blocks):
+    """Blocks that share a state: those with the longest line apart, for a state has the frames of its longest line in every channel."""
+    longest = max((block.frames for block in blocks), default=0)
+    groups = [[block for block in blocks if (block.frames == longest) == long] for long in (False, True)]
+    if min(map(len, groups)) < FEWEST:
+        groups = [blocks]
+    return [group for group in groups if len(group) >= FEWEST]
 
 
 def _block(graph, state):
@@ -118,8 +151,8 @@ def _block(graph, state):
     sums = graph.only_consumer(rows.output)
     reader = None if sums is None else graph.only_consumer(sums.output)
     fits = (reader is not None and reader.operator == "CONV_2D" and sums.operator == mean.operator == "DEPTHWISE_CONV_2D"
-            and _grid(sums.output) == _grid(mean.output) and past.output.spec.scale == np.float32(ROW_SCALE)
-            and past.output.spec.zero_point == ROW_ZERO_POINT and past.options.dilationHFactor >= value.shape[TIME]
+            and _grid(sums.output) == _grid(mean.output) and _grid(past.output) == ROW_GRID
+            and past.options.dilationHFactor >= value.shape[TIME]
             and sums.options.fusedActivationFunction == mean.options.fusedActivationFunction == SATURATING
             and np.array_equal(sums.inputs[1].scales, mean.inputs[1].scales) and len(sums.inputs[1].scales) == 1)
     return _Past(state, joint, cut, past, mean, sums, reader) if fits else None
@@ -130,53 +163,55 @@ def _grid(tensor):
 
 
 def _joined(step, blocks):
-    n_frames = blocks[0].joint.inputs[1].shape[TIME]
-    longest = max(block.state.before.shape[TIME] for block in blocks)
-    total = sum(block.channels for block in blocks)
-    before, kept, new, after = (_like(blocks[0].state.before, name, frames, total) for name, frames in (
-        (NAME, longest), (f"{NAME}/kept", longest - n_frames), (f"{NAME}/new", n_frames), (f"{NAME}/next", longest)))
-    past = _like(blocks[0].past.output, "past", n_frames, total)
+    n_frames, like = blocks[0].joint.inputs[1].shape[TIME], blocks[0].state.before
+    longest, total = max(block.frames for block in blocks), sum(block.channels for block in blocks)
+    name, lines = f"{NAME}_{longest}", blocks[0].lines
+    before, kept, new, after = (_like(like, own, (1, total, 1, frames)) for own, frames in (
+        (name, longest), (f"{name}/kept", longest - n_frames), (f"{name}/new", n_frames), (f"{name}/next", longest)))
+    past = _like(blocks[0].past.output, f"{name}/past", (1, n_frames, 1, total))
     options = schema.SplitVOptionsT()
     options.numSplits = len(blocks)
     sizes = constant("i", np.array([block.channels for block in blocks], np.int32))
-    nodes = [_slice(before, kept, (0, n_frames, 0, 0), (1, 1, 1, 1)), _past_of_all(blocks, before, past, n_frames),
+    multiplying = _past_of_all(blocks, before, past)
+    start = [*multiplying, _slice(multiplying[0].output, kept, n_frames),
              Node("SPLIT_V", [past, sizes, constant("i", np.array(CHANNELS, np.int32))], [block.past.output for block in blocks], options,
                   MOVE_VERSIONS["SPLIT_V"])]
     replaced, outputs = {}, []
     for block in blocks:
-        outputs.append(_like(block.sums.output, block.sums.output.name, n_frames, block.channels * (block.lines + 1)))
+        outputs.append(_like(block.sums.output, block.sums.output.name, (1, n_frames, 1, block.channels * (lines + 1))))
         replaced |= {id(node): [] for node in (block.joint, block.cut, block.past, block.mean)}
         replaced[id(block.sums)] = [_sums_and_mean(block, outputs[-1])]
         replaced[id(block.reader)] = [_reading_sums(block, outputs[-1])]
-    for node in step.graph.nodes:
-        nodes += replaced.get(id(node), [node])
-    lines = blocks[0].lines
-    joining, all_sums = joined_channels(outputs, f"{NAME}/sums")
-    nodes += [*joining, _slice(all_sums, new, (0, 0, 0, lines), (1, 1, 1, lines + 1)), _concatenation([kept, new], after)]
+    joining, sums = joined_channels(outputs, f"{name}/sums")
+    by_channel, means = (_like(like, f"{name}/{own}", (n_frames, total, 1, size)) for own, size in (("channels", lines + 1), ("means", 1)))
+    turning = [transpose(means, new, FRAMES_LAST)] if n_frames > 1 else []
+    # around the blocks of this state alone, so that it is in memory no longer than they need it
+    replaced[id(blocks[0].joint)] = start
+    replaced[id(blocks[-1].reader)] += [
+        *joining, reshape(sums, by_channel), _slice(by_channel, means, lines), *turning,
+        concatenation([kept, new if turning else means], after, LAST)]
+    nodes = [each for node in step.graph.nodes for each in replaced.get(id(node), [node])]
     gone = {id(block.state) for block in blocks}
     states = [state for state in step.states if id(state) not in gone]
     return dataclasses.replace(step, graph=Graph(nodes, step.graph.inputs, step.graph.outputs),
-                               states=(State(NAME, before, after), *states))
+                               states=(State(name, before, after), *states))
 
 
-def _past_of_all(blocks, before, past, n_frames):
-    """The convolutions over earlier frames as one; its last tap is the last frame before the step's last one that any step can reach."""
-    longest, total = before.shape[TIME:CHANNELS + 1:2]
-    kernel, first = np.zeros((1, longest + 1 - n_frames, 1, total), np.int8), 0
+def _past_of_all(blocks, before, past):
+    """The convolutions over earlier frames as one product of every channel of the state with the taps of every frame of the step."""
+    (_, total, _, longest), n_frames = before.shape, past.shape[TIME]
+    taps, first = np.zeros((longest, total, n_frames), np.int8), 0
     for block in blocks:
         weights, dilation = block.past.inputs[1].data, block.past.options.dilationHFactor
-        taps = weights.shape[TIME]
-        for tap in range(taps - 1):
-            kernel[:, longest - (taps - 1 - tap) * dilation, :, first:first + block.channels] = weights[:, tap]
+        last = weights.shape[TIME] - 1
+        for tap in range(last):
+            for frame in range(n_frames):
+                taps[longest - (last - tap) * dilation + frame, first:first + block.channels, frame] = weights[0, tap, 0]
         first += block.channels
-    node = depthwise(before, kernel, np.zeros(total, np.int32), past)
-    node.options.fusedActivationFunction, node.version = blocks[0].past.options.fusedActivationFunction, blocks[0].past.version
-    for operand, parts in zip(node.inputs[1:], zip(*(block.past.inputs[1:] for block in blocks), strict=True), strict=True):
-        operand.scales = np.concatenate([part.scales for part in parts])
-        operand.zero_points = np.zeros(total, np.int64)
-    node.inputs[1].axis = CHANNELS
-    node.inputs[2].data = np.concatenate([block.past.inputs[2].data for block in blocks])
-    return node
+    bias = np.concatenate([block.past.inputs[2].data for block in blocks])
+    product = _like(past, f"{past.name}/product", (n_frames, total, 1, 1))
+    return [*matrix_product([before], taps.transpose(2, 1, 0)[:, :, None], blocks[0].past.inputs[1].scales, bias[:, None], product,
+                            f"{past.name}/sources"), transpose(product, past, TO_ROWS)]
 
 
 def _sums_and_mean(block, output):
@@ -208,16 +243,12 @@ def _reading_sums(block, source):
                 node.options, node.version)
 
 
-def _slice(source, target, begin, strides):
-    limits = [constant("i", np.array(values, np.int32)) for values in (begin, source.shape, strides)]
+def _slice(source, target, first):
+    """As much of the last axis of a tensor as another has, from an index on."""
+    end = (*source.shape[:LAST], first + target.shape[LAST])
+    limits = [constant("i", np.array(values, np.int32)) for values in ((0, 0, 0, first), end, (1, 1, 1, 1))]
     return Node("STRIDED_SLICE", [source, *limits], [target], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"])
 
 
-def _concatenation(values, output):
-    options = schema.ConcatenationOptionsT()
-    options.axis, options.fusedActivationFunction = TIME, schema.ActivationFunctionType.NONE
-    return Node("CONCATENATION", values, [output], options, MOVE_VERSIONS["CONCATENATION"])
-
-
-def _like(tensor, name, frames, channels):
-    return Tensor(name, (1, frames, 1, channels), tensor.dtype, None, tensor.scales, tensor.zero_points)
+def _like(tensor, name, shape):
+    return Tensor(name, shape, tensor.dtype, None, tensor.scales, tensor.zero_points)

@@ -9,6 +9,8 @@ NO_ACTIVATION = schema.ActivationFunctionType.NONE
 # -1 ... 1: an int8 tensor in steps of 1 / 128 saturates there by itself, just below the upper end.
 SATURATING = schema.ActivationFunctionType.RELU_N1_TO_1
 ROWS = 2
+# Of operators that move values: takes int8 and float32; tflite-runtime 2.14 and TFLite Micro know it.
+MOVE_VERSION = 2
 
 
 def depthwise(source, weights, bias, target, multiplier=1):
@@ -31,6 +33,18 @@ def reshape(source, target):
     options = schema.ReshapeOptionsT()
     options.newShape = np.array(target.shape, np.int32)
     return Node("RESHAPE", [source, constant(f"{target.name}/shape", np.array(target.shape, np.int32))], [target], options)
+
+
+def concatenation(values, output, axis):
+    """A CONCATENATION node, for int8 and float32 alike."""
+    options = schema.ConcatenationOptionsT()
+    options.axis, options.fusedActivationFunction = axis, NO_ACTIVATION
+    return Node("CONCATENATION", values, [output], options, MOVE_VERSION)
+
+
+def transpose(source, target, order):
+    """A TRANSPOSE node, for int8 and float32 alike."""
+    return Node("TRANSPOSE", [source, constant("order", np.array(order, np.int32))], [target], schema.TransposeOptionsT(), MOVE_VERSION)
 
 
 def replace(graph, old, new):

@@ -1,8 +1,7 @@
 """Computes the row products of a step as matrix products, channel by channel.
 
-TFLite Micro keeps eight bytes for every output channel of a convolution in its arena. A row product (row_products) and the lines of
-swish (swish_lines) have several for every channel: a third of the arena of a small BC-ResNet. A BATCH_MATMUL keeps one multiplier for
-all, so with one scale for all weights it computes the same integers in less.
+A row product (row_products) and the lines of swish (swish_lines) have several outputs for every channel: as convolutions they were a
+third of the arena of a small BC-ResNet, see matrix_product.
 """
 
 import dataclasses
@@ -10,12 +9,12 @@ import dataclasses
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, reshape
+from kws_tf.tflite.flatbuffer import Graph, Node, constant
+from kws_tf.tflite.matrix_product import matrix_product
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, concatenation, reshape, transpose
 
 TIME, CHANNELS = 1, 3
-LARGEST, LOWEST = 127, -128
-MATMUL_VERSION, MOVE_VERSION = 2, 2
+LOWEST = -128
 # [1, frames, rows, channels] -> [frames, channels, 1, rows], and back.
 TO_CHANNELS, TO_ROWS = (1, 3, 0, 2), (2, 0, 3, 1)
 # [frames, 1, 1, channels] -> [frames, channels, 1, 1]. No data moves; TFLite Micro keeps more for a RESHAPE than for a TRANSPOSE.
@@ -25,8 +24,7 @@ BLOCK_TO_CHANNELS = (0, 3, 1, 2)
 def multiply_rows(step):
     """Rewrites the blocks of a step so that their rows are [frames, channels, 1, rows] from one product to the next.
 
-    BATCH_MATMUL has neither bias nor activation. Constant rows take part, whose products add up to the bias exactly; a ReLU is the
-    lower end of the int8 output. A TRANSPOSE is left where another operator reads the rows.
+    A TRANSPOSE is left where another operator reads the rows.
 
     Args:
         step: step_graph.StepGraph; only depthwise convolutions over all rows with one scale for all weights are replaced.
@@ -39,11 +37,12 @@ def multiply_rows(step):
 
 class _Rewriter:
     """Walks the nodes once. `by_channel` maps tensors [1, n, rows, C] to [n, C, 1, rows], `in_blocks` maps [1, n, 1, C * k] to
-    [n, C, 1, k]; `late` holds the node that makes the tensor itself, for the first reader that needs it."""
+    [n, C, 1, k]; `late` holds the node that makes the tensor itself, for the first reader that needs it. `same` maps tensors to others
+    of the same shape and values."""
 
     def __init__(self, graph):
         self.graph, self.nodes = graph, []
-        self.by_channel, self.in_blocks, self.late = {}, {}, {}
+        self.by_channel, self.in_blocks, self.late, self.same = {}, {}, {}, {}
         self.products = {id(node): found for node in graph.nodes if (found := _match(graph, node)) is not None}
         self.done = {id(each) for found in self.products.values() for each in found if each is not None}
 
@@ -63,35 +62,35 @@ class _Rewriter:
             self._convolve(node, blocks[0])
         elif node.operator == "CONCATENATION" and node.options.axis == CHANNELS and None not in blocks:
             shape = (blocks[0].shape[0], sum(block.shape[1] for block in blocks), 1, blocks[0].shape[3])
-            self._block(node.output, self._concatenate(blocks, 1, f"{node.output.name}/blocks", shape))
+            self._block(node.output, dataclasses.replace(blocks[0], name=f"{node.output.name}/blocks", shape=shape))
+            self.nodes.append(concatenation(blocks, self.in_blocks[id(node.output)], 1))
+        elif node.operator == "RESHAPE" and blocks[0] is not None and blocks[0].shape == node.output.shape:
+            self.same[id(node.output)] = blocks[0]
+        elif node.operator == "TRANSPOSE" and tuple(node.inputs[1].data) == TO_ROWS:
+            self.by_channel[id(node.output)], self.late[id(node.output)] = node.inputs[0], node
         elif node.operator == "SPLIT_V" and all(self._only_multiplied(tensor) for tensor in node.outputs):
             self._split(node)
         else:
             for tensor in node.inputs:
                 if tensor is not None:
                     self._need(tensor)
-            self.nodes.append(node)
+            inputs = [self.same.get(id(tensor), tensor) for tensor in node.inputs]
+            self.nodes.append(dataclasses.replace(node, inputs=inputs))
 
     def _multiply(self, node, joint, columns, turned):
         """A depthwise convolution over rows that are concatenated."""
         source, (weights, bias) = node.inputs[0], node.inputs[1:]
         _, frames, rows, channels = source.shape
         outputs = node.options.depthMultiplier
-        values, matrix = _with_bias(weights.data.reshape(rows, channels, outputs), bias.data.reshape(channels, outputs),
-                                    source.spec.zero_point)
-        data = np.broadcast_to(values.astype(np.int8), (frames, channels, 1, len(values)))
-        ones = dataclasses.replace(source, name="o", shape=data.shape, data=np.array(data))
-        sources = self._concatenate([*map(self._turned, joint.inputs), ones], 3, source.name, (frames, channels, 1, rows + len(values)))
-        kernel = Tensor(weights.name, (1, *matrix.shape), "int8", matrix[None], weights.scales, np.zeros(1, np.int64))
-        options = schema.BatchMatMulOptionsT()
-        options.adjX, options.adjY, options.asymmetricQuantizeInputs = False, True, False
+        matrix = weights.data.reshape(1, rows, channels, outputs).transpose(0, 2, 3, 1)
         product = dataclasses.replace(node.output, name=f"{node.output.name}/product", shape=(frames, channels, 1, outputs))
-        self.nodes.append(Node("BATCH_MATMUL", [sources, kernel], [product], options, MATMUL_VERSION))
+        self.nodes += matrix_product([self._turned(each) for each in joint.inputs], matrix, weights.scales,
+                                     bias.data.reshape(channels, outputs), product, source.name)
         if turned is None:
             self._block(node.output, product)
         else:
             self.by_channel[id(turned.output)] = product
-            self.late[id(turned.output)] = _transpose(product, turned.output, TO_ROWS)
+            self.late[id(turned.output)] = transpose(product, turned.output, TO_ROWS)
 
     def _convolve(self, node, block):
         """A pointwise convolution as one whose window is all channels of a block."""
@@ -131,20 +130,13 @@ class _Rewriter:
             if source is None:
                 self._need(tensor)
                 source, order = tensor, TO_CHANNELS
-            self.nodes.append(_transpose(source, turned, order))
+            self.nodes.append(transpose(source, turned, order))
             self.by_channel[id(tensor)] = turned
         return self.by_channel[id(tensor)]
 
     def _need(self, tensor):
         if id(tensor) in self.late:
             self.nodes.append(self.late.pop(id(tensor)))
-
-    def _concatenate(self, values, axis, name, shape):
-        options = schema.ConcatenationOptionsT()
-        options.axis, options.fusedActivationFunction = axis, NO_ACTIVATION
-        output = dataclasses.replace(values[0], name=name, shape=shape, data=None)
-        self.nodes.append(Node("CONCATENATION", values, [output], options, MOVE_VERSION))
-        return output
 
 
 def _match(graph, node):
@@ -164,26 +156,3 @@ def _match(graph, node):
         return None
     plain = activation == NO_ACTIVATION or activation == schema.ActivationFunctionType.RELU and node.output.spec.zero_point == LOWEST
     return (joint, columns, turned) if plain else None
-
-
-def _with_bias(weights, bias, zero_point):
-    """Constant rows, and the weights with which they add up to the bias.
-
-    Args:
-        weights: int8 [rows, channels, outputs]. bias: int32 [channels, outputs]. zero_point: of the rows.
-
-    Returns:
-        (integers [n] of the constant rows, int8 weights [channels, outputs, rows + n]).
-    """
-    most = LARGEST - zero_point
-    coarse = np.rint(bias / most).astype(np.int64)
-    values, parts = [zero_point + 1], [bias - coarse * most]
-    while coarse.any():
-        parts.append(np.clip(coarse, -LARGEST, LARGEST))
-        values.append(LARGEST)
-        coarse = coarse - parts[-1]
-    return np.array(values), np.concatenate([weights, np.stack(parts)]).transpose(1, 2, 0).astype(np.int8)
-
-
-def _transpose(source, target, order):
-    return Node("TRANSPOSE", [source, constant("order", np.array(order, np.int32))], [target], schema.TransposeOptionsT(), MOVE_VERSION)
