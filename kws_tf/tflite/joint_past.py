@@ -15,6 +15,9 @@ from kws_tf.tflite.step_graph import MOVE_VERSIONS, TIME, State, slice_options
 NAME = "earlier"
 # Blocks that are worth a joined state.
 FEWEST = 3
+# A state has the frames of its longest line in every channel. One more state costs TFLite Micro 1.5 KB of nodes; every byte that it saves
+# counts twice, in the state and in what a step reads of it.
+LEAST_SAVED = 768
 CHANNELS = LAST = 3
 # [frames, channels, 1, 1] -> [1, frames, 1, channels], and -> [1, channels, 1, frames].
 TO_ROWS, FRAMES_LAST = (2, 0, 3, 1), (2, 1, 3, 0)
@@ -128,12 +131,13 @@ def join_past(step):
 
 
 def _groups(blocks):
-    """Blocks that share a state: those with the longest line apart, for a state has the frames of its longest line in every channel."""
-    longest = max((block.frames for block in blocks), default=0)
-    groups = [[block for block in blocks if (block.frames == longest) == long] for long in (False, True)]
-    if min(map(len, groups)) < FEWEST:
-        groups = [blocks]
-    return [group for group in groups if len(group) >= FEWEST]
+    """Blocks that share a state: those with the longest line apart where that is worth it, else all."""
+    if len(blocks) < FEWEST:
+        return []
+    longest = max(block.frames for block in blocks)
+    long, short = ([block for block in blocks if (block.frames == longest) == wanted] for wanted in (True, False))
+    saved = sum(block.channels for block in short) * (longest - max((block.frames for block in short), default=longest))
+    return [short, long] if saved >= LEAST_SAVED and min(len(long), len(short)) >= FEWEST else [blocks]
 
 
 def _block(graph, state):
