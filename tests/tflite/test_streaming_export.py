@@ -22,7 +22,7 @@ def test_a_file_for_microcontrollers(micro_stream, tone_clips):
     assert [spec.name for spec in manifest.inputs] == ["pcm"] and [spec.name for spec in manifest.outputs] == ["logits"]
     # blocks with a dilation of 1 need frames of a step of two: they are not joined
     apart = {f"stage0_block{number}/temporal_padding" for number in (0, 1)}
-    assert {state.name for state in section.states} == {"pcm_tail", "stem_padding", "earlier", *apart, "head_padding", "average"}
+    assert {state.name for state in section.states} == {"pcm_tail", "stem_padding", "earlier_16", *apart, "head_padding", "average"}
     expected = 2 * 320 + 4 * 20 + 16 * (2 * 7 + 4 * 10 + 4 * 12) + 2 * (2 * 5) + 4 * 3 * 12 + 47 * 3
     assert state_bytes(section) == expected
     assert len(Stream(micro_stream).process(tone_clips[0][0])) == 50
