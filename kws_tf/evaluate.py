@@ -47,6 +47,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("window_scores", None, "Scores that the detector averages, instead of those of the preset.", lower_bound=1,
                          **place)
     flags.DEFINE_boolean("report", True, "Write report.html.", **place)
+    flags.DEFINE_boolean("sounds", True, "Put pieces of the recordings into report.html, to be played; without them it may be given to "
+                         "people who must not have the recordings.", **place)
     flags.DEFINE_string("output", "", "Folder of everything that is written; empty for the folder of the model.", **place)
     flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
     flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
@@ -198,7 +200,7 @@ def main(argv):
     clips, picture = clip_report(output) if FLAGS.data_root else (None, None)
     stream = stream_report(output) if FLAGS.ambient or FLAGS.annotations else None
     if FLAGS.report:
-        page = html_report.build(folder, clips=clips, stream=stream, confusion=picture and picture.read_bytes(),
+        page = html_report.build(folder, clips=clips, stream=stream, confusion=picture and picture.read_bytes(), sounds=FLAGS.sounds,
                                  command=shlex.join(["python", "-m", "kws_tf.evaluate", *sys.argv[1:]]))
         atomic_file.write_text(output / "report.html", page)
         print(f"written: {output / 'report.html'}")

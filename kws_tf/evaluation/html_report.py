@@ -34,7 +34,7 @@ LONGEST_TABLE = 12
 BEFORE_SECONDS, AFTER_SECONDS = 1.5, 0.5
 
 
-def build(model_folder, *, clips=None, stream=None, confusion=None, command=""):
+def build(model_folder, *, clips=None, stream=None, confusion=None, command="", sounds=True):
     """The page as text.
 
     Args:
@@ -42,6 +42,7 @@ def build(model_folder, *, clips=None, stream=None, confusion=None, command=""):
         clips: dict of evaluate_model, or None. confusion: PNG bytes of its matrix, or None.
         stream: dict of evaluate_stream, or None.
         command: the command line that made the report.
+        sounds: whether pieces of the recordings are in it, to be played.
 
     Returns:
         str, a complete HTML document.
@@ -50,13 +51,14 @@ def build(model_folder, *, clips=None, stream=None, confusion=None, command=""):
         ModelFileError: the manifest cannot be read.
     """
     manifest = manifests.read(model_folder)
+    sound = _sound if sounds else _no_sound
     parts = [f"<h1>How well {_text(manifest.model_file)} finds: {_text(', '.join(_keywords(manifest, stream)))}</h1>",
              f"<p class=quiet>{_text(pathlib.Path(model_folder).resolve().name)} · profile {_text(manifest.profile)} · "
              f"SHA-256 {manifest.model_id[:16]}…</p>", INTRODUCTION if stream else "", _cards(manifest, clips, stream)]
     if stream:
-        parts += [_detection(stream), _false_accepts(stream), _misses(stream)]
+        parts += [_detection(stream), _false_accepts(stream, sound), _misses(stream, sound)]
     if clips:
-        parts.append(_clips(clips, confusion))
+        parts.append(_clips(clips, confusion, sound))
     parts += [_presets(manifest), _model_card(manifest), _costs(manifest), _limits(clips, stream)]
     if command:
         parts.append(f"<p class=quiet>Made by <code>{_text(command)}</code></p>")
@@ -102,6 +104,10 @@ def _sound(path, start_seconds=None, end_seconds=None):
     return f"<audio controls preload=none src='data:audio/wav;base64,{base64.b64encode(buffer.getvalue()).decode()}'></audio>"
 
 
+def _no_sound(*_):
+    return "<span class=quiet>not included</span>"
+
+
 def _cards(manifest, clips, stream):
     cards = []
     ambient = stream and (stream["ambient"] or (stream["annotated"] or {}).get("false_accepts"))
@@ -139,15 +145,15 @@ def _detection(stream):
     return "\n".join(parts)
 
 
-def _event_table(events):
+def _event_table(events, sound):
     rows = [(_text(event["keyword"]), f"{event['score']:.2f}", _text(pathlib.PurePath(event["recording"]).name),
-             f"{event['start_seconds']:.2f}", _sound(event["recording"], event["start_seconds"] - BEFORE_SECONDS,
+             f"{event['start_seconds']:.2f}", sound(event["recording"], event["start_seconds"] - BEFORE_SECONDS,
                                                      event["start_seconds"] + AFTER_SECONDS)) for event in events[:SHOWN_SOUNDS]]
     more = f"<p class=quiet>The {SHOWN_SOUNDS} with the highest scores of {len(events)}.</p>" if len(events) > SHOWN_SOUNDS else ""
     return _table(("taken for", "#score", "recording", "#at second", "listen"), rows) + more
 
 
-def _false_accepts(stream):
+def _false_accepts(stream, sound):
     parts = ["<h2>False accepts</h2>"]
     for title, figures in (("Recordings without the keywords", stream["ambient"]),
                            ("Beside the words of the annotated recordings", stream["annotated"] and stream["annotated"]["false_accepts"])):
@@ -156,11 +162,11 @@ def _false_accepts(stream):
             if figures.get("by_keyword"):
                 rows = [(_text(keyword), str(count)) for keyword, count in figures["by_keyword"].items()]
                 parts.append(_table(("keyword", "#false accepts"), rows))
-            parts.append(_event_table(figures["events"]))
+            parts.append(_event_table(figures["events"], sound))
     return "\n".join(parts)
 
 
-def _misses(stream):
+def _misses(stream, sound):
     spoken = stream["annotated"]
     if not spoken:
         return ""
@@ -177,7 +183,7 @@ def _misses(stream):
         rows = [(_text(word["keyword"]), f"{word['best_score']:.2f}",
                  _text(word["conditions"].get("clip") or pathlib.PurePath(word["recording"]).name), f"{word['start_seconds']:.2f}",
                  _text(_condition_text(word["conditions"])),
-                 _sound(word["recording"], word["start_seconds"] - 0.3, word["end_seconds"] + 0.3))
+                 sound(word["recording"], word["start_seconds"] - 0.3, word["end_seconds"] + 0.3))
                 for word in spoken["missed"][:SHOWN_SOUNDS]]
         parts.append(_table(("word", "#best score", "clip", "#at second", "conditions", "listen"), rows))
     parts.append(_picture(detection_pictures.draw_latency(stream), "histogram of the latency"))
@@ -189,7 +195,7 @@ def _condition_text(conditions):
     return ", ".join(text.format(conditions[name]) for name, text in known.items() if name in conditions)
 
 
-def _clips(clips, confusion):
+def _clips(clips, confusion, sound):
     parts = [f"<h2>Single clips: {_text(clips['split'])} split</h2>", "<p>" + _text(report_text.clip_line(clips)) + "</p>"]
     rows = [(_text(row["label"]), str(row["clips"]), percent(row["precision"]), percent(row["recall"]), percent(row["f1"]))
             for row in clips["classes"]]
@@ -199,7 +205,7 @@ def _clips(clips, confusion):
         parts.append("<h3>Wrong with the highest score</h3>")
         parts.append(_table(("clip", "true class", "taken for", "#score", "listen"), [
             (_text(clip["file"]), _text(clip["label"]), _text(clip["predicted"]), f"{clip['score']:.2f}",
-             _sound(pathlib.Path(clips["data_root"]) / clip["file"])) for clip in worst[:SHOWN_SOUNDS]]))
+             sound(pathlib.Path(clips["data_root"]) / clip["file"])) for clip in worst[:SHOWN_SOUNDS]]))
     return "\n".join(parts)
 
 

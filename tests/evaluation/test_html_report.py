@@ -72,6 +72,13 @@ def test_a_page_that_needs_nothing_else(spoken_model, stream, clips):
     assert len(sounds[0][0]) == round(1.58 * 16000) and np.array_equal(sounds[-1][0], np.arange(-8000, 8000))
 
 
+def test_recordings_can_be_left_out(spoken_model, stream, clips):
+    with_sounds = html_report.build(spoken_model, clips=clips, stream=stream)
+    page = html_report.build(spoken_model, clips=clips, stream=stream, sounds=False)
+    assert "<audio" not in page and page.count("not included") == with_sounds.count("<audio") > 0
+    assert Checker(page).sources
+
+
 def test_presets_costs_and_a_lost_recording(tmp_path, clips):
     preset = DetectorPreset("strict", DetectorSettings(230, 100, 7), {"per_hour": 0.4, "upper_bound_per_hour": 2.1, "miss_rate": 0.125,
                                                                      "note": "best effort"})
