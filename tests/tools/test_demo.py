@@ -26,7 +26,11 @@ def commands(monkeypatch):
         commands.append(module)
         if module == "kws_tf.evaluate":
             output = pathlib.Path(arguments[arguments.index("--output") + 1])
-            output.mkdir()
+            output.mkdir(exist_ok=True)
+            if "--annotations" in arguments:
+                (output / "evaluation_stream.json").write_text(json.dumps({
+                    "annotated": {"hits": 18, "words": 20, "false_accepts": {"false_accepts": 1}}, "speed": {"audio_seconds": 240}}))
+                return types.SimpleNamespace(returncode=0)
             (output / "evaluation_testing.json").write_text(json.dumps({
                 "accuracy": 0.95, "accuracy_interval": [0.88, 0.98], "clips": 100, "model": {"file": "model.tflite"}}))
         return types.SimpleNamespace(returncode=status.get(module, 0))
@@ -40,11 +44,13 @@ def commands(monkeypatch):
     return types.SimpleNamespace(run=commands, status=status)
 
 
-def test_the_steps_are_data_training_scoring_and_the_result_is_printed(commands, tmp_path, capsys):
+def test_the_steps_are_in_order_and_the_result_is_printed(commands, tmp_path, capsys):
     assert demo.demonstrate("data", str(tmp_path / "run"), str(RECIPE), 0.9)
-    assert commands.run == ["clip_set.make", "kws_tf.train", "kws_tf.evaluate"]
+    assert commands.run == ["clip_set.make", "kws_tf.train", "kws_tf.evaluate", "kws_tf.convert", "tools.long_audio", "tools.long_audio",
+                            "kws_tf.calibrate", "kws_tf.evaluate"]
     output = capsys.readouterr().out
     assert "95.00 % of 100 clips (95 % interval 88.00 to 98.00)" in output and "at least 90 %: reached" in output
+    assert "18 of 20 words found, 1 false accepts in 4 minutes" in output
     assert f"{tmp_path}/run/curves.png" in output and f"{tmp_path}/run/confusion_testing.png" in output
 
 
@@ -82,6 +88,7 @@ def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(demo, "data_settings", lambda: small)
     monkeypatch.setattr(clip_set, "make", functools.partial(clip_set.make, n_workers=1))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(demo, "MINUTES", 0.3)
     recipe = tmp_path / "recipe.cfg"
     recipe.write_text(RECIPE.read_text() + "\n--epochs=1\n--warmup_epochs=0\n--batch_size=16\n")
     run_dir = tmp_path / "run"
@@ -90,5 +97,7 @@ def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
     report = json.loads((run_dir / "evaluation_testing.json").read_text())
     assert report["clips"] == 25 and report["model"]["profile"] == "pi"
     assert report["labels"] == ["_silence_", "_unknown_", "go", "no", "stop", "yes"]
-    for file in ("curves.png", "confusion_testing.png", "export/pi/model.tflite"):
+    stream = json.loads((run_dir / "evaluation_stream.json").read_text())
+    assert stream["annotated"]["words"] > 0 and stream["model"]["profile"] == "tflm" and stream["speed"]["audio_seconds"] == 18
+    for file in ("curves.png", "confusion_testing.png", "report.html", "export/pi/model.tflite", "export/tflm_stream/model.tflite"):
         assert (run_dir / file).stat().st_size > 1000
