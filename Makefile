@@ -1,4 +1,4 @@
-# make demo   synthetic speech -> training -> int8 TFLite -> score, with pictures      (sets up .venv by itself)
+# make demo   phrases -> synthetic speech -> training -> integer TFLite -> detections in a long recording  (sets up .venv by itself)
 # make test   the whole test suite                                                      (sets up .venv by itself)
 # make bench  training speed against the same model in PyTorch                          (adds the extra `parity`)
 
