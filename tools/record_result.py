@@ -4,8 +4,8 @@
 
 The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
 features to float32 logits, the integer file from PCM to int8 logits, and the integer file that takes PCM in steps of two hops, reset
-before every clip; and the float network with other clips ahead of every clip, as in a stream (pre-roll). Nothing is written into the
-run folder. A record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
+before every clip; and the float network with other clips ahead of every clip, as in a stream (pre-roll). The answers of the integer
+file are also compared with those of the float file, clip by clip, on validation and testing. Nothing is written into the run folder. A record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
 it names no folder of the machine it was made on.
 """
 
@@ -39,6 +39,7 @@ FILES = {
 # Settings that name a place of the machine: a record keeps the last part alone.
 FOLDERS = ("data_root", "noise_dir", "rir_dir", "index", "initial_weights")
 KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
+COMPARED = ("clips", "argmax_disagreements", "fixed", "broken")
 
 
 def define(flag_values=FLAGS):
@@ -100,7 +101,7 @@ def score_files(trained, config, calibration_clips, workers=None):
         calibration_clips: training clips. workers: interpreters side by side, None for one per processor.
 
     Returns:
-        {name: dict of KEPT and bytes, macs, operators, interpreter}.
+        {name: dict of KEPT and bytes, macs, operators, interpreter}; "integer" also has against_float32, {split: dict of COMPARED}.
     """
     from kws_tf import dataset, evaluation, tflite
     from kws_tf.runtime import model_file
@@ -108,17 +109,28 @@ def score_files(trained, config, calibration_clips, workers=None):
 
     loaded = dataset.load(config.data, config.features.sample_rate, splits=("training",), classes=trained.classes)
     pcm = tflite.calibration_pcm(loaded.splits["training"], config, calibration_clips)
-    found = {}
+    found, paths = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for name, (maker, options) in FILES.items():
-            path = getattr(tflite, maker)(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), **options)
+            path = paths[name] = getattr(tflite, maker)(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), **options)
             report = evaluation.evaluate_model(path, config.data, "testing", workers=workers)
             manifest, _ = model_file.read(path)
             found[name] = {**{key: report[key] for key in KEPT}, "bytes": manifest.model_bytes, "macs": manifest.macs,
                            "operators": sum(operator.count for operator in manifest.operators),
                            "interpreter": import_interpreter()[0]}
             logging.info("%s: %d of %d clips, %d bytes.", name, report["correct"], report["clips"], manifest.model_bytes)
+        found["integer"]["against_float32"] = {
+            split: compared(paths["integer"], paths["float32"], config.data, split, workers)
+            for split in ("validation", "testing") if pathlib.Path(config.data.data_root, split).is_dir()}
     return found
+
+
+def compared(path, reference, data, split, workers=None):
+    """How the answers of a file differ from those of another on a split: dict of COMPARED, see evaluation.comparison.compare."""
+    from kws_tf import evaluation
+
+    report = evaluation.evaluate_model(path, data, split, compare_with=reference, workers=workers)
+    return {key: report["comparison"][key] for key in COMPARED}
 
 
 def score_with_pre_roll(trained, config):

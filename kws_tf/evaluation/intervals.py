@@ -39,6 +39,53 @@ def wilson_interval(successes, trials, z=Z_95):
     return max(0.0, centre - half), min(1.0, centre + half)
 
 
+def change_interval(gained, lost, trials, z=Z_95):
+    """Tango's score interval of the change in a proportion when the same items were judged twice; it holds for few changes and for none.
+
+        |gained - lost - n d| = z * sqrt(n (2 q + d (1 - d))),   n = trials,
+
+    is solved for d, where q is the likeliest share of lost items if the true change is d. T. Tango: "Equivalence test and confidence
+    interval for the difference in proportions for the paired-sample design", Statistics in Medicine 17, 1998.
+
+    Args:
+        gained, lost: items that only the second, only the first judgement has right.
+        trials: all items.
+        z: quantile of the normal distribution; the default gives 95 %.
+
+    Returns:
+        low, high in [-1, 1].
+
+    Raises:
+        ConfigError: counts that cannot be.
+
+    Example:
+        >>> change_interval(2, 5, 1200)
+        (-0.0079..., 0.0024...)
+    """
+    if trials < 1 or gained < 0 or lost < 0 or gained + lost > trials:
+        raise ConfigError(f"change_interval: expected gained + lost <= trials, none negative and at least one trial; received {gained}, "
+                          f"{lost} and {trials}.")
+    return -_largest_change(lost, gained, trials, z), _largest_change(gained, lost, trials, z)
+
+
+def _largest_change(gained, lost, trials, z):
+    low, high = (gained - lost) / trials, 1.0
+    for _ in range(60):
+        change = (low + high) / 2
+        slope = (2 * trials - gained + lost) * change - gained - lost
+        root = math.sqrt(slope * slope + 8 * trials * lost * change * (1 - change))
+        variance = trials * ((root - slope) / (2 * trials) + change * (1 - change))
+        inside = (trials * change - gained + lost) ** 2 <= z * z * variance
+        low, high = (change, high) if inside else (low, change)
+    return low
+
+
+def sign_test(gained, lost):
+    """Exact McNemar test: how likely a split of the changes as uneven as this is if gains and losses are equally likely, in (0, 1]."""
+    changes, fewer = gained + lost, min(gained, lost)
+    return min(1.0, 2 * sum(math.comb(changes, count) for count in range(fewer + 1)) / 2**changes)
+
+
 def poisson_upper_bound(events, confidence=CONFIDENCE):
     """The largest mean number of events that explains seeing so few: one-sided exact bound of a Poisson mean.
 

@@ -35,6 +35,10 @@ def test_records_counts_of_the_exported_files_and_no_path(run_dir, data_root, sm
         assert figures["accuracy_interval"] == pytest.approx(wilson_interval(figures["correct"], 18))
     assert values["files"]["integer"]["macs"] > values["files"]["float32"]["macs"] > 100_000
     assert values["files"]["integer"]["bytes"] > values["files"]["float32"]["bytes"] > 10_000
+    against = values["files"]["integer"]["against_float32"]
+    assert list(against) == ["testing"] and against["testing"]["clips"] == 18          # the data has no validation split
+    assert values["files"]["integer"]["correct"] - values["files"]["float32"]["correct"] == (
+        against["testing"]["fixed"] - against["testing"]["broken"])
     assert values["pre_roll"]["clips"] == 18 and values["pre_roll"]["frames"] == 116
     assert f"tones integer: {100 * values['files']['integer']['accuracy']:.2f} %" in made.stdout
     assert not (run_dir / "export").exists()
