@@ -1,10 +1,10 @@
-"""Makes the tables and the picture of docs/models.md from two recorded sources.
+"""Makes the tables and the picture of docs/models.md, and that of accuracy in docs/integer_file.md, from two recorded sources.
 
     python tools/models_table.py               writes the tables and docs/models.png from what is recorded
     python tools/models_table.py --measure     first measures what every network costs, into docs/model_costs.json (minutes)
 
 docs/model_costs.json holds what does not depend on training: counts, bytes of exported files, working memory, times. docs/results/
-holds one file per training run, see tools/record_result.py. Nothing else enters the page: a test compares it with both.
+holds one file per training run, see tools/record_result.py. Nothing else enters the pages: a test compares them with both.
 """
 
 import hashlib
@@ -20,6 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from kws_tf import atomic_file  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
+from kws_tf.evaluation.intervals import change_interval, sign_test  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from tools import model_picture  # noqa: E402
 from tools.document_tables import replace_tables  # noqa: E402
@@ -27,6 +28,7 @@ from tools.document_tables import replace_tables  # noqa: E402
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE, COSTS, RESULTS = DOCS / "models.md", DOCS / "models.png", DOCS / "model_costs.json", DOCS / "results"
+INTEGER_PAGE = DOCS / "integer_file.md"
 CLASSES = 12
 PAPER_FRAMES = 101
 CALIBRATION_CLIPS = 4
@@ -175,11 +177,39 @@ def accuracy_table(records, dataset):
     return lines
 
 
+def integer_table(records):
+    """The integer file against the float one: accuracy on testing, and the answers that one alone has right on validation and testing."""
+    lines = ["| data | network | testing clips | float32 | integer file | change [points] | clips, validation and testing | "
+             "right in the integer file alone / in float32 alone | change [points] | p |",
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for record in records:
+        exact, integer = record["files"]["float32"], record["files"]["integer"]
+        change = 100 * (integer["correct"] - exact["correct"]) / integer["clips"]
+        lines.append(f"| {record['dataset']} | {network_name(record)}, {_features(record['config'])} | {integer['clips']} | "
+                     f"{100 * exact['accuracy']:.2f} % | {_accuracy(integer).replace(' (', ' % (')} | {change:+.2f} | "
+                     f"{' | '.join(_paired(integer.get('against_float32')))} |")
+    return lines
+
+
+def _paired(splits):
+    """Clips, gains and losses, change with its interval and the exact p of both splits together."""
+    if splits is None or set(splits) != {"validation", "testing"}:
+        return "-", "-", "-", "-"
+    clips, gained, lost = (sum(split[key] for split in splits.values()) for key in ("clips", "fixed", "broken"))
+    low, high = change_interval(gained, lost, clips)
+    change = f"{100 * (gained - lost) / clips:+.2f} ({100 * low:+.2f} to {100 * high:+.2f})"
+    return f"{clips:,}", f"{gained} / {lost}", change, f"{sign_test(gained, lost):.2f}"
+
+
+def _features(config):
+    features = config["features"]
+    return f"{features['n_mfcc']} MFCC" if features["kind"] == "mfcc" else f"{features['n_mels']} mels"
+
+
 def _options(config):
     """What a record does differently from the table of costs."""
     notes = []
-    features = config["features"]
-    rows = f"{features['n_mfcc']} MFCC" if features["kind"] == "mfcc" else f"{features['n_mels']} mels"
+    rows = _features(config)
     usual = {"bc_resnet": "40 mels", "sparknet": "32 MFCC", "ds_cnn": "10 MFCC"}.get(config["model"]["model"])
     if rows != usual:
         notes.append(rows)
@@ -209,6 +239,11 @@ def page(text, costs, records):
     return replace_tables(text, parts, "docs/models.md")
 
 
+def integer_page(text, records):
+    """docs/integer_file.md with its table of accuracy made anew from what is recorded."""
+    return replace_tables(text, {"accuracy": integer_table(records)}, "docs/integer_file.md")
+
+
 def digest(costs, records):
     """What the picture was drawn from, as a number in its metadata."""
     return hashlib.sha256(json.dumps([costs, records, model_picture.VERSION], sort_keys=True).encode()).hexdigest()
@@ -228,10 +263,11 @@ def main(argv):
         measure_all(COSTS)
     costs, records = read_costs(), read_records()
     atomic_file.write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), costs, records))
+    atomic_file.write_text(INTEGER_PAGE, integer_page(INTEGER_PAGE.read_text(encoding="utf-8"), records))
     points = [model_picture.Point.of(record, network_name(record)) for record in records]
     published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
     model_picture.draw(points, published, PICTURE, digest(costs, records))
-    print(f"written: {PAGE}, {PICTURE} ({len(records)} records)")
+    print(f"written: {PAGE}, {INTEGER_PAGE}, {PICTURE} ({len(records)} records)")
 
 
 if __name__ == "__main__":

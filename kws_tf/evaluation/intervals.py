@@ -60,7 +60,7 @@ def change_interval(gained, lost, trials, z=Z_95):
 
     Example:
         >>> change_interval(2, 5, 1200)
-        (-0.0079..., 0.0024...)
+        (-0.0082..., 0.0023...)
     """
     if trials < 1 or gained < 0 or lost < 0 or gained + lost > trials:
         raise ConfigError(f"change_interval: expected gained + lost <= trials, none negative and at least one trial; received {gained}, "

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from kws_tf.errors import ConfigError
-from kws_tf.evaluation.intervals import hours_to_show, poisson_upper_bound, wilson_interval
+from kws_tf.evaluation.intervals import change_interval, hours_to_show, poisson_upper_bound, sign_test, wilson_interval
 
 
 @pytest.mark.parametrize("successes, trials, low, high", [
@@ -28,6 +28,37 @@ def test_solves_its_defining_equation():
 def test_refuses_counts_that_cannot_be(successes, trials):
     with pytest.raises(ConfigError, match=f"received {successes} of {trials}"):
         wilson_interval(successes, trials)
+
+
+@pytest.mark.parametrize("gained, lost, trials", [(2, 5, 1200), (0, 0, 420), (0, 3, 60), (12, 2, 50), (30, 0, 30)])
+def test_change_interval_solves_its_defining_equation(gained, lost, trials):
+    """|gained - lost - n d| = z sqrt(n (2 q + d (1 - d))) with the q that makes the counts likeliest, searched for here."""
+    ends = change_interval(gained, lost, trials)
+    assert -1 <= ends[0] <= (gained - lost) / trials <= ends[1] <= 1
+    for change in ends:
+        if abs(change) > 1 - 1e-6:
+            continue
+        shares = [max(0.0, -change) + (1 - abs(change)) / 2 * step / 100000 for step in range(1, 100000)]
+
+        def likelihood(share, change=change):
+            return (gained * math.log(share + change) + lost * math.log(share)
+                    + (trials - gained - lost) * math.log(1 - 2 * share - change))
+
+        share = max(shares, key=likelihood)
+        deviation = math.sqrt(trials * (2 * share + change * (1 - change)))
+        assert abs(gained - lost - trials * change) == pytest.approx(1.959964 * deviation, rel=2e-3)
+
+
+def test_change_interval_turns_with_the_counts():
+    low, high = change_interval(2, 5, 1200)
+    assert change_interval(5, 2, 1200) == pytest.approx((-high, -low))
+    with pytest.raises(ConfigError, match="received 3, 4 and 6"):
+        change_interval(3, 4, 6)
+
+
+def test_sign_test_counts_splits():
+    assert sign_test(0, 0) == sign_test(3, 3) == 1
+    assert sign_test(0, 5) == pytest.approx(2 / 32) and sign_test(5, 1) == pytest.approx(2 * 7 / 64)
 
 
 def test_poisson_bound_by_the_literature_and_by_its_definition():

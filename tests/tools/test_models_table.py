@@ -1,4 +1,4 @@
-"""docs/models.md says what was recorded, and nothing else."""
+"""docs/models.md, and docs/integer_file.md on accuracy, say what was recorded, and nothing else."""
 
 import copy
 import json
@@ -24,7 +24,20 @@ RECORD = {
 def test_page_and_picture_are_those_of_the_records():
     fix = "run: python tools/models_table.py"
     assert models_table.page(PAGE, COSTS, RECORDS) == PAGE, fix
+    text = models_table.INTEGER_PAGE.read_text(encoding="utf-8")
+    assert models_table.integer_page(text, RECORDS) == text, fix
     assert model_picture.stored_digest(models_table.PICTURE) == models_table.digest(COSTS, RECORDS), fix
+
+
+def test_changes_of_both_splits_are_added_and_old_records_have_none():
+    record = copy.deepcopy(RECORD)
+    record["files"]["integer"]["correct"] = 188
+    record["files"]["integer"]["against_float32"] = {
+        "validation": {"clips": 300, "argmax_disagreements": 4, "fixed": 1, "broken": 2},
+        "testing": {"clips": 200, "argmax_disagreements": 3, "fixed": 0, "broken": 2}}
+    new, old = models_table.integer_table([record, RECORD])[2:]
+    assert new.startswith("| words | SparkNet-8, 32 MFCC | 200 | 95.00 % | 95.00 % (91.00 to 97.00) | -1.00 | 500 | 1 / 4 | -0.60 (")
+    assert new.endswith(" | 0.38 |") and old.endswith(" | +0.00 | - | - | - | - |")
 
 
 def test_every_network_has_its_costs():
