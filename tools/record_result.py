@@ -5,7 +5,8 @@
 The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
 features to float32 logits, the integer file from PCM to int8 logits, and the integer file that takes PCM in steps of two hops, reset
 before every clip; and the float network with other clips ahead of every clip, as in a stream (pre-roll). The answers of the integer
-file are also compared with those of the float file, clip by clip, on validation and testing. Nothing is written into the run folder. A record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
+file are also compared with those of the float file, clip by clip, on validation and testing. Nothing is written into the run folder. A
+record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
 it names no folder of the machine it was made on.
 """
 
@@ -112,7 +113,8 @@ def score_files(trained, config, calibration_clips, workers=None):
     found, paths = {}, {}
     with tempfile.TemporaryDirectory() as scratch:
         for name, (maker, options) in FILES.items():
-            path = paths[name] = getattr(tflite, maker)(trained.backbone, config, trained.classes, pcm, pathlib.Path(scratch, name), **options)
+            folder = pathlib.Path(scratch, name)
+            path = paths[name] = getattr(tflite, maker)(trained.backbone, config, trained.classes, pcm, folder, **options)
             report = evaluation.evaluate_model(path, config.data, "testing", workers=workers)
             manifest, _ = model_file.read(path)
             found[name] = {**{key: report[key] for key in KEPT}, "bytes": manifest.model_bytes, "macs": manifest.macs,
