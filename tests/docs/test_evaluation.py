@@ -10,7 +10,7 @@ from kws_tf.detector_settings import DetectorSettings
 from kws_tf.evaluation import annotations
 
 TEXT = (pathlib.Path(__file__).parents[2] / "docs" / "evaluation.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"^    python (?:-m (\S+)|(tools/\w+)\.py)\s+(.*)$", TEXT, re.MULTILINE)
+COMMANDS = re.findall(r"^    python (?:-m (\S+)|(tools/\w+)\.py)\s+(.*)$", TEXT.replace("\\\n", " "), re.MULTILINE)
 
 
 @pytest.mark.parametrize("module, tool, arguments", COMMANDS)
