@@ -23,13 +23,13 @@ def test_an_installed_package_has_them_below_share(monkeypatch, tmp_path):
     assert shipped.folder("flags") == wanted
 
 
-def test_a_wheel_carries_every_file_of_the_firmware():
+def test_a_wheel_carries_every_file_of_the_firmware_and_of_the_models():
     tomllib = pytest.importorskip("tomllib", reason="Python 3.10 has no tomllib")
     root = pathlib.Path(__file__).parents[1]
     table = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["data-files"]
     packed = {path.relative_to(root).as_posix(): target for target, patterns in table.items() for pattern in patterns
               for path in root.glob(pattern)}
-    wanted = {path.relative_to(root).as_posix() for part in ("src", "examples") for path in (root / "firmware" / part).rglob("*")
-              if path.is_file()}
+    wanted = {path.relative_to(root).as_posix() for part in ("firmware/src", "firmware/examples", "models")
+              for path in (root / part).rglob("*") if path.is_file()}
     assert wanted and wanted <= set(packed)
     assert all(packed[name] == f"share/kws_tf/{pathlib.PurePosixPath(name).parent}" for name in wanted)

@@ -11,6 +11,7 @@ from kws_tf import manifest as manifests
 from kws_tf import shipped, zoo
 from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings
 from kws_tf.errors import ConfigError
+from kws_tf.runtime import model_file
 
 MEASURED = {"words": 20, "hits": 19, "false_accepts": 0, "hours": 6.5, "upper_bound_per_hour": 0.4612}
 
@@ -54,3 +55,20 @@ def test_says_that_there_is_none(run):
 def test_takes_no_arguments(run):
     with pytest.raises(ConfigError, match="unexpected argument 'junk'"):
         run("junk")
+
+
+def test_what_ships_is_whole_small_and_names_no_folder_of_a_machine():
+    root = shipped.folder("models")
+    models = model_file.shipped_models()
+    assert set(models) == {path.name for path in root.iterdir() if path.is_dir()} and models
+    assert sum(path.stat().st_size for path in root.rglob("*") if path.is_file()) < 5_000_000
+    for name, files in models.items():
+        assert set(files) == {"clip", "streaming"}
+        card = (root / name / zoo.CARD).read_text(encoding="utf-8")
+        for folder in files.values():
+            manifest, content = model_file.read(folder)
+            assert manifest.profile == "tflm" and len(content) == manifest.model_bytes and manifest.model_id in card
+            assert manifest.data_licence in card and manifest.metrics["testing"]["clips"] >= 100
+            assert "/" not in manifest.run["data"]["data_root"]
+        assert "## How it was made" in card and "python -m kws_tf.train" in card and "(report.html)" in card
+        assert "<audio" not in (root / name / "report.html").read_text(encoding="utf-8")
