@@ -8,6 +8,7 @@ holds one file per training run, see tools/record_result.py. Nothing else enters
 """
 
 import hashlib
+import itertools
 import json
 import pathlib
 import sys
@@ -108,11 +109,21 @@ def read_records(folder=RESULTS):
     """The records of tools/record_result.py, by data set, network, seed and name."""
     records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pathlib.Path(folder).glob("*.json"))]
     order = list(NETWORKS)
-    return sorted(records, key=lambda record: (record["dataset"], order.index(network_name(record)) if network_name(record) in order
-                                               else len(order), record["config"]["train"]["seed"], record["name"]))
+
+    def place(record):
+        known = architecture(record)
+        return (record["dataset"], order.index(known) if known in order else len(order), network_name(record), _options(record["config"]),
+                record["config"]["train"]["seed"], record["name"])
+
+    return sorted(records, key=place)
 
 
 def network_name(record):
+    """Name of the network of a record, with who trained it if that is not kws_tf."""
+    return architecture(record) + (f" in {record['implementation']}" if "implementation" in record else "")
+
+
+def architecture(record):
     """Name of the network of a record, as in NETWORKS."""
     model = record["config"]["model"]
     if model["model"] == "bc_resnet":
@@ -164,17 +175,31 @@ def _time(kind):
 
 
 def accuracy_table(records, dataset):
-    """The records of one data set."""
+    """The records of one data set; where several differ in their seed alone, one more line for their mean."""
     lines = ["| network | padding | epochs | seed | float32 | integer, PCM in | integer, streaming | float, pre-roll | record |",
              "|---|---|---|---|---|---|---|---|---|"]
-    for record in records:
-        if record["dataset"] == dataset:
-            config = record["config"]
-            figures = [_accuracy(record["files"].get(kind)) for kind in ("float32", "integer", "streaming")]
-            figures.append(_accuracy(record.get("pre_roll")))
-            lines.append(f"| {network_name(record)}{_options(config)} | {config['model']['padding']} | {config['train']['epochs']} | "
-                         f"{config['train']['seed']} | {' | '.join(figures)} | [{record['name']}](results/{record['name']}.json) |")
+    for same, seeds in itertools.groupby((record for record in records if record["dataset"] == dataset), key=_but_seed):
+        group = list(seeds)
+        rows = [[*(record["files"].get(kind) for kind in ("float32", "integer", "streaming")), record.get("pre_roll")] for record in group]
+        lines += [f"| {same} | {record['config']['train']['seed']} | {' | '.join(_accuracy(figures) for figures in row)} | "
+                  f"[{record['name']}](results/{record['name']}.json) |" for record, row in zip(group, rows, strict=True)]
+        if len(group) > 1:
+            lines.append(f"| {same} | mean of {len(group)} | {' | '.join(_mean(column) for column in zip(*rows, strict=True))} | |")
     return lines
+
+
+def _but_seed(record):
+    """The first cells of the line of a record: what runs that differ in their seed have in common."""
+    config = record["config"]
+    return f"{network_name(record)}{_options(config)} | {config['model']['padding']} | {config['train']['epochs']}"
+
+
+def _mean(column):
+    """Mean of some runs, with the lowest and the highest."""
+    if None in column:
+        return "-"
+    shares = [100 * figures["accuracy"] for figures in column]
+    return f"**{sum(shares) / len(shares):.2f}** [{min(shares):.2f}, {max(shares):.2f}]"
 
 
 def integer_table(records):
@@ -182,7 +207,7 @@ def integer_table(records):
     lines = ["| data | network | testing clips | float32 | integer file | change [points] | clips, validation and testing | "
              "right in the integer file alone / in float32 alone | change [points] | p |",
              "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
-    for record in records:
+    for record in (record for record in records if "integer" in record["files"]):
         exact, integer = record["files"]["float32"], record["files"]["integer"]
         change = 100 * (integer["correct"] - exact["correct"]) / integer["clips"]
         lines.append(f"| {record['dataset']} | {network_name(record)}, {_features(record['config'])} | {integer['clips']} | "
@@ -264,7 +289,7 @@ def main(argv):
     costs, records = read_costs(), read_records()
     atomic_file.write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), costs, records))
     atomic_file.write_text(INTEGER_PAGE, integer_page(INTEGER_PAGE.read_text(encoding="utf-8"), records))
-    points = [model_picture.Point.of(record, network_name(record)) for record in records]
+    points = [model_picture.Point.of(record, network_name(record)) for record in records if "integer" in record["files"]]
     published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
     model_picture.draw(points, published, PICTURE, digest(costs, records))
     print(f"written: {PAGE}, {INTEGER_PAGE}, {PICTURE} ({len(records)} records)")

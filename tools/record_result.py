@@ -7,7 +7,8 @@ features to float32 logits, the integer file from PCM to int8 logits, and the in
 before every clip; and the float network with other clips ahead of every clip, as in a stream (pre-roll). The answers of the integer
 file are also compared with those of the float file, clip by clip, on validation and testing. Nothing is written into the run folder. A
 record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
-it names no folder of the machine it was made on.
+it names no folder of the machine it was made on. The run folder of tools/torch_baseline.py is recorded as it is: it has its float
+network alone, scored by PyTorch.
 """
 
 import dataclasses
@@ -24,7 +25,7 @@ from absl import flags, logging
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import atomic_file  # noqa: E402
-from kws_tf.config import FEATURE_PRESETS, RunConfig, to_dict  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, RunConfig, from_dict, to_dict  # noqa: E402
 from kws_tf.errors import ConfigError, TrainingError  # noqa: E402
 from kws_tf.flags import HELP, run  # noqa: E402
 
@@ -152,11 +153,31 @@ def score_with_pre_roll(trained, config):
 def record(name, trained, files, pre_roll):
     """The record of one run as JSON values."""
     config = trained.config
-    return {"schema": SCHEMA, "name": name, "dataset": pathlib.Path(config.data.data_root).name, "split": "testing",
-            "classes": len(trained.classes), "epochs": config.train.epochs, "seed": config.train.seed,
-            "parameters": sum(math.prod(weight.shape) for weight in trained.backbone.trainable_weights),
-            "validation": trained.metrics, "command": command(config), "files": files, "pre_roll": pre_roll,
+    parameters = sum(math.prod(weight.shape) for weight in trained.backbone.trainable_weights)
+    return {**_head(name, config, len(trained.classes), parameters), "validation": trained.metrics, "files": files, "pre_roll": pre_roll,
             "config": without_folders(config)}
+
+
+def _head(name, config, n_classes, n_parameters):
+    """What every record begins with."""
+    return {"schema": SCHEMA, "name": name, "dataset": pathlib.Path(config.data.data_root).name, "split": "testing", "classes": n_classes,
+            "epochs": config.train.epochs, "seed": config.train.seed, "parameters": n_parameters, "command": command(config)}
+
+
+def record_of_torch(name, run_dir):
+    """The record of a run folder of tools/torch_baseline.py; None for any other folder."""
+    path = pathlib.Path(run_dir, "result.json")
+    if not path.is_file():
+        return None
+    found = json.loads(path.read_text(encoding="utf-8"))
+    if found["split"] != "testing":
+        raise TrainingError(f"{path}: scored on {found['split']}, which has picked the weights; there is nothing to report.")
+    config = from_dict(RunConfig, found["config"])
+    scored = {"clips": found["n_clips"], "correct": found["correct"], "accuracy": found["accuracy"], "accuracy_interval": found["interval"]}
+    values = _head(name, config, found["classes"], found["parameters"])
+    return {**values, "implementation": "PyTorch", "command": values["command"].replace("-m kws_tf.train", "tools/torch_baseline.py"),
+            "validation": {"epoch": found["best_epoch"], "validation_accuracy": found["validation_accuracy"]},
+            "files": {"float32": scored}, "config": without_folders(config)}
 
 
 def main(argv):
@@ -164,6 +185,21 @@ def main(argv):
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
     if not FLAGS.run_dir:
         raise ConfigError("--run_dir is missing: the folder that training made.")
+    name = FLAGS.name or pathlib.Path(FLAGS.run_dir).resolve().name
+    values = record_of_torch(name, FLAGS.run_dir) or record_of_run(name)
+    output = pathlib.Path(FLAGS.output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    path = output / f"{name}.json"
+    atomic_file.write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
+    for kind, figures in values["files"].items():
+        low, high = figures["accuracy_interval"]
+        print(f"{name} {kind}: {100 * figures['accuracy']:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
+              + (f", {figures['bytes']} bytes" if "bytes" in figures else ""))
+    print(f"written: {path}; then: python tools/models_table.py")
+
+
+def record_of_run(name):
+    """Converts and scores the run of the flags: its record."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     from kws_tf.training import trained_run
 
@@ -173,17 +209,8 @@ def main(argv):
     if not pathlib.Path(config.data.data_root, "testing").is_dir():
         raise TrainingError(f"{config.data.data_root}: no testing split, and validation has picked the weights: there is nothing to "
                             "report. Set --data_root.")
-    name = FLAGS.name or pathlib.Path(FLAGS.run_dir).resolve().name
     files = score_files(trained, config, FLAGS.calibration_clips, FLAGS.workers or None)
-    values = record(name, trained, files, score_with_pre_roll(trained, config))
-    output = pathlib.Path(FLAGS.output_dir)
-    output.mkdir(parents=True, exist_ok=True)
-    path = output / f"{name}.json"
-    atomic_file.write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    for kind, figures in values["files"].items():
-        low, high = figures["accuracy_interval"]
-        print(f"{name} {kind}: {100 * figures['accuracy']:.2f} % ({100 * low:.2f} to {100 * high:.2f}), {figures['bytes']} bytes")
-    print(f"written: {path}; then: python tools/models_table.py")
+    return record(name, trained, files, score_with_pre_roll(trained, config))
 
 
 if __name__ == "__main__":

@@ -180,7 +180,8 @@ def main(argv):
     split = clips.splits[name]
     right = int((logits_of(split, network, log_mel, config).argmax(1) == split.labels).sum())
     low, high = wilson_interval(right, split.n_clips)
-    result = {"split": name, "n_clips": split.n_clips, "accuracy": right / split.n_clips, "interval": [low, high],
+    result = {"split": name, "n_clips": split.n_clips, "correct": right, "accuracy": right / split.n_clips, "interval": [low, high],
+              "classes": len(clips.classes), "parameters": sum(weight.numel() for weight in network.parameters()),
               "best_epoch": monitor.state["best_epoch"], "validation_accuracy": monitor.state["best"],
               "config": dataclasses.asdict(config)}
     atomic_file.write_text(folder / "result.json", json.dumps(result, indent=2) + "\n")

@@ -40,6 +40,29 @@ def test_changes_of_both_splits_are_added_and_old_records_have_none():
     assert new.endswith(" | 0.38 |") and old.endswith(" | +0.00 | - | - | - | - |")
 
 
+def test_seeds_of_one_setting_stand_together_with_their_mean():
+    second, other = copy.deepcopy(RECORD), copy.deepcopy(RECORD)
+    second["config"]["train"]["seed"] = 3
+    second["files"]["integer"]["accuracy"] = 0.97
+    other["config"]["train"]["epochs"] = 41
+    lines = models_table.accuracy_table([RECORD, second, other], "words")[2:]
+    assert [line.split(" | ")[3] for line in lines] == ["2", "3", "mean of 2", "2"]
+    assert lines[2] == "| SparkNet-8 | causal | 40 | mean of 2 | **95.00** [95.00, 95.00] | **96.00** [95.00, 97.00] | - | - | |"
+
+
+def test_a_network_of_pytorch_has_a_line_and_no_file(tmp_path):
+    torch = copy.deepcopy(RECORD)
+    torch["implementation"] = "PyTorch"
+    del torch["files"]["integer"]
+    for name, record in (("a", torch), ("b", RECORD)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    records = models_table.read_records(tmp_path)
+    assert [models_table.network_name(record) for record in records] == ["SparkNet-8", "SparkNet-8 in PyTorch"]
+    line = models_table.accuracy_table(records, "words")[-1]
+    assert line.startswith("| SparkNet-8 in PyTorch | causal | 40 | 2 | 95.00 (91.00 to 97.00) | - |")
+    assert len(models_table.integer_table(records)) == 3
+
+
 def test_every_network_has_its_costs():
     assert list(COSTS) == list(models_table.NETWORKS)
 
@@ -58,11 +81,11 @@ def test_another_record_or_cost_changes_page_and_digest():
 
 def test_records_hold_figures_that_can_be_and_no_paths():
     for record in RECORDS:
-        assert {"float32", "integer"} <= set(record["files"])
+        assert set(record["files"]) >= ({"float32"} if "implementation" in record else {"float32", "integer", "streaming"})
         for figures in record["files"].values():
             assert figures["accuracy"] == figures["correct"] / figures["clips"]
             assert figures["accuracy_interval"] == pytest.approx(wilson_interval(figures["correct"], figures["clips"]))
-        assert record["command"].startswith("python -m kws_tf.train --data_root=")
+        assert record["command"].startswith(("python -m kws_tf.train --data_root=", "python tools/torch_baseline.py --data_root="))
         assert not re.search(r"[\"= ]/\w", json.dumps(record)), record["name"]
 
 

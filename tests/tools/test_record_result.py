@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
+from kws_tf.errors import TrainingError
 from kws_tf.evaluation.intervals import wilson_interval
 from tools import record_result
 
@@ -42,6 +43,21 @@ def test_records_counts_of_the_exported_files_and_no_path(run_dir, data_root, sm
     assert values["pre_roll"]["clips"] == 18 and values["pre_roll"]["frames"] == 116
     assert f"tones integer: {100 * values['files']['integer']['accuracy']:.2f} %" in made.stdout
     assert not (run_dir / "export").exists()
+
+
+def test_a_run_of_pytorch_is_recorded_as_it_is(tmp_path):
+    config = RunConfig(data=DataConfig(data_root="/secret/words"), train=TrainConfig(epochs=40, seed=3))
+    result = {"split": "testing", "n_clips": 20, "correct": 19, "accuracy": 0.95, "interval": [0.76, 0.99], "classes": 3,
+              "parameters": 9000, "best_epoch": 7, "validation_accuracy": 0.9, "config": dataclasses.asdict(config)}
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    values = record_result.record_of_torch("torch_words", tmp_path)
+    assert values["implementation"] == "PyTorch" and values["epochs"] == 40 and values["seed"] == 3 and values["parameters"] == 9000
+    assert values["command"] == "python tools/torch_baseline.py --data_root=WORDS --epochs=40 --seed=3"
+    assert values["files"] == {"float32": {"clips": 20, "correct": 19, "accuracy": 0.95, "accuracy_interval": [0.76, 0.99]}}
+    assert "secret" not in json.dumps(values)
+    (tmp_path / "result.json").write_text(json.dumps({**result, "split": "validation"}))
+    with pytest.raises(TrainingError, match="scored on validation"):
+        record_result.record_of_torch("torch_words", tmp_path)
 
 
 def test_the_command_names_every_setting_that_is_not_the_default():
