@@ -1,5 +1,6 @@
 # make demo   phrases -> synthetic speech -> training -> integer TFLite -> detections in a long recording  (sets up .venv by itself)
 # make test   the whole test suite                                                      (sets up .venv by itself)
+# make tables writes the tables of README.md and docs/ again, from what was recorded in docs/results and docs/measured
 # make bench  training speed against the same model in PyTorch                          (adds the extra `parity`)
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PYTEST_ARGS ?=
 
 PY := $(VENV)/bin/python
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test tables bench lint clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.installed-$(EXTRAS)
@@ -22,6 +23,10 @@ bench: EXTRAS := train,synth,dev,parity
 bench:
 	$(MAKE) $(VENV)/.installed-$(EXTRAS) EXTRAS=$(EXTRAS)
 	$(PY) tools/bench_train.py
+
+tables: $(VENV)/.installed-$(EXTRAS)
+	$(PY) tools/models_table.py
+	$(PY) tools/document_tables.py
 
 lint: $(VENV)/.installed-$(EXTRAS)
 	$(VENV)/bin/ruff check .

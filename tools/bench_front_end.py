@@ -22,7 +22,7 @@ from matplotlib import pyplot
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from kws_tf import atomic_file, audio  # noqa: E402
+from kws_tf import audio  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
@@ -32,7 +32,7 @@ from kws_tf.runtime.features import FeatureExtractor  # noqa: E402
 from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
 from kws_tf.tflite import flatbuffer, micro  # noqa: E402
 from kws_tf.tflite.front_end import front_end_graph  # noqa: E402
-from tools.document_tables import replace_tables  # noqa: E402
+from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -274,8 +274,7 @@ def main(_):
     if FLAGS.picture:
         draw(clips_of_rate(16000)[0], FLAGS.picture)
     if FLAGS.docs:
-        path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables, path))
+        publish(FLAGS.docs, tables, "python tools/bench_front_end.py --clips=SPEECH_COMMANDS_TESTING --docs=docs/frontend.md")
 
 
 if __name__ == "__main__":

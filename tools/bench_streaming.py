@@ -18,7 +18,7 @@ from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from kws_tf import atomic_file, models  # noqa: E402
+from kws_tf import models  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
@@ -32,7 +32,7 @@ from kws_tf.tflite.step_graph import StepGraph, step_graph  # noqa: E402
 from kws_tf.tflite.streaming import prepare, streaming_graph  # noqa: E402
 from kws_tf.tflite.streaming_export import state_bytes  # noqa: E402
 from kws_tf.tflite.variables import keep_states_inside  # noqa: E402
-from tools.document_tables import replace_tables  # noqa: E402
+from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -205,8 +205,7 @@ def main(_):
     for name, lines in tables.items():
         print(f"{name}\n" + "\n".join(lines) + "\n")
     if FLAGS.docs:
-        path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables, path))
+        publish(FLAGS.docs, tables, f"python tools/bench_streaming.py --docs=docs/streaming.md --runs={FLAGS.runs}")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,9 @@ from absl import flags
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from kws_tf import atomic_file  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
-from tools.document_tables import replace_tables  # noqa: E402
+from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
 COMPILER, SIZE = "arm-none-eabi-g++", "arm-none-eabi-size"
@@ -89,8 +88,7 @@ def main(_):
     lines += ["", f"Bytes; {COMPILER} {version}."]
     print("\n".join(lines))
     if FLAGS.docs:
-        path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), {"sizes": lines}, path))
+        publish(FLAGS.docs, {"sizes": lines}, "python tools/firmware_sizes.py --model EXPORT --docs=firmware/README.md")
 
 
 if __name__ == "__main__":

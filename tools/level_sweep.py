@@ -24,7 +24,7 @@ from kws_tf.evaluation import scoring  # noqa: E402
 from kws_tf.evaluation.intervals import wilson_interval  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from kws_tf.runtime import model_file  # noqa: E402
-from tools.document_tables import replace_tables  # noqa: E402
+from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
 
@@ -142,11 +142,10 @@ def draw(results, path):
     pyplot.close(figure)
 
 
-def publish(results):
+def show(results):
     """Writes the table into --docs and the picture to --picture."""
     if FLAGS.docs:
-        path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), {"level_sweep": table(results)}, path))
+        publish(FLAGS.docs, {"level_sweep": table(results)}, "python tools/level_sweep.py --docs=docs/integer_file.md RESULT.json ...")
     if FLAGS.picture:
         draw(results, FLAGS.picture)
 
@@ -155,7 +154,7 @@ def main(argv):
     try:
         if argv[1:]:
             results = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in argv[1:]]
-            publish(results)
+            show(results)
         else:
             results = [measure()]
             atomic_file.write_text(FLAGS.result, json.dumps(results[0], indent=2) + "\n")

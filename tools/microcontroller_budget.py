@@ -14,13 +14,12 @@ from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from kws_tf import atomic_file  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from kws_tf.tflite import flatbuffer  # noqa: E402
 from kws_tf.tflite.device import ARENA_RATIO  # noqa: E402
 from kws_tf.tflite.streaming import streaming_graph  # noqa: E402
 from tools import bench_streaming  # noqa: E402
-from tools.document_tables import replace_tables  # noqa: E402
+from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
 NETWORKS = ("BC-ResNet-0.625", "BC-ResNet-1", "SparkNet-8", "SparkNet-16", "SparkNet-32")
@@ -93,8 +92,7 @@ def main(_):
     for name, lines in tables.items():
         print(f"{name}\n" + "\n".join(lines) + "\n")
     if FLAGS.docs:
-        path = pathlib.Path(FLAGS.docs)
-        atomic_file.write_text(path, replace_tables(path.read_text(encoding="utf-8"), tables, path))
+        publish(FLAGS.docs, tables, f"python tools/microcontroller_budget.py --docs=docs/microcontrollers.md --runs={FLAGS.runs}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Makes the tables and the picture of docs/models.md, and that of accuracy in docs/integer_file.md, from two recorded sources.
+"""Makes the tables and the picture of docs/models.md, and the accuracies of docs/integer_file.md and README.md, from two recorded sources.
 
     python tools/models_table.py               writes the tables and docs/models.png from what is recorded
     python tools/models_table.py --measure     first measures what every network costs, into docs/model_costs.json (minutes)
@@ -29,7 +29,9 @@ from tools.document_tables import replace_tables  # noqa: E402
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE, COSTS, RESULTS = DOCS / "models.md", DOCS / "models.png", DOCS / "model_costs.json", DOCS / "results"
-INTEGER_PAGE = DOCS / "integer_file.md"
+INTEGER_PAGE, README = DOCS / "integer_file.md", DOCS.parent / "README.md"
+# Page -> what this tool writes there.
+TABLES = {"docs/models.md": ("counts", "files", "accuracy"), "docs/integer_file.md": ("accuracy",), "README.md": ("accuracy",)}
 CLASSES = 12
 PAPER_FRAMES = 101
 CALIBRATION_CLIPS = 4
@@ -269,6 +271,36 @@ def integer_page(text, records):
     return replace_tables(text, {"accuracy": integer_table(records)}, "docs/integer_file.md")
 
 
+def readme_table(costs, records):
+    """Accuracy of the networks with the features and padding of docs/models.md on every data set, means over seeds."""
+    datasets = list(dict.fromkeys(record["dataset"] for record in records))
+    usual = [record for record in records if not _options(record["config"]) and record["config"]["model"]["padding"] == "causal"]
+    lines = ["| network | parameters | MACs per second of audio | "
+             + " | ".join(f"{dataset}: float32 | integer, PCM in | streaming" for dataset in datasets) + " |",
+             "|---|---:|---:|" + "---:|" * 3 * len(datasets)]
+    names = sorted({network_name(record) for record in usual}, key=[network_name(record) for record in usual].index)
+    for name in names:
+        own, cells = [record for record in usual if network_name(record) == name], []
+        cost = costs[architecture(own[0])]
+        for dataset in datasets:
+            found = [record["files"] for record in own if record["dataset"] == dataset]
+            cells += [_mean_of([files.get(kind) for files in found]) for kind in ("float32", "integer", "streaming")]
+        lines.append(f"| {name} | {cost['parameters']:,} | {cost['macs'] / 1e6:.2f} M | {' | '.join(cells)} |")
+    return lines
+
+
+def _mean_of(column):
+    """Mean of some runs in %, with their number if it is more than one."""
+    if not column or None in column:
+        return "-"
+    return f"{sum(100 * figures['accuracy'] for figures in column) / len(column):.1f}" + (f" [{len(column)}]" if len(column) > 1 else "")
+
+
+def readme(text, costs, records):
+    """README.md with its table of accuracy made anew from what is recorded."""
+    return replace_tables(text, {"accuracy": readme_table(costs, records)}, "README.md")
+
+
 def digest(costs, records):
     """What the picture was drawn from, as a number in its metadata."""
     return hashlib.sha256(json.dumps([costs, records, model_picture.VERSION], sort_keys=True).encode()).hexdigest()
@@ -292,7 +324,8 @@ def main(argv):
     points = [model_picture.Point.of(record, network_name(record)) for record in records if "integer" in record["files"]]
     published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
     model_picture.draw(points, published, PICTURE, digest(costs, records))
-    print(f"written: {PAGE}, {INTEGER_PAGE}, {PICTURE} ({len(records)} records)")
+    atomic_file.write_text(README, readme(README.read_text(encoding="utf-8"), costs, records))
+    print(f"written: {PAGE}, {INTEGER_PAGE}, {README}, {PICTURE} ({len(records)} records)")
 
 
 if __name__ == "__main__":

@@ -22,10 +22,12 @@ RECORD = {
 
 
 def test_page_and_picture_are_those_of_the_records():
-    fix = "run: python tools/models_table.py"
+    fix = "run: make tables"
     assert models_table.page(PAGE, COSTS, RECORDS) == PAGE, fix
     text = models_table.INTEGER_PAGE.read_text(encoding="utf-8")
     assert models_table.integer_page(text, RECORDS) == text, fix
+    text = models_table.README.read_text(encoding="utf-8")
+    assert models_table.readme(text, COSTS, RECORDS) == text, fix
     assert model_picture.stored_digest(models_table.PICTURE) == models_table.digest(COSTS, RECORDS), fix
 
 
@@ -48,6 +50,16 @@ def test_seeds_of_one_setting_stand_together_with_their_mean():
     lines = models_table.accuracy_table([RECORD, second, other], "words")[2:]
     assert [line.split(" | ")[3] for line in lines] == ["2", "3", "mean of 2", "2"]
     assert lines[2] == "| SparkNet-8 | causal | 40 | mean of 2 | **95.00** [95.00, 95.00] | **96.00** [95.00, 97.00] | - | - | |"
+
+
+def test_the_readme_has_means_and_their_number():
+    second, other = copy.deepcopy(RECORD), copy.deepcopy(RECORD)
+    second["config"]["train"]["seed"] = 3
+    second["files"]["integer"]["accuracy"] = 0.97
+    other["dataset"] = "more"
+    head, _, line = models_table.readme_table(COSTS, [RECORD, second, other])
+    assert head.endswith("| words: float32 | integer, PCM in | streaming | more: float32 | integer, PCM in | streaming |")
+    assert line == "| SparkNet-8 | 2,356 | 0.17 M | 95.0 [2] | 96.0 [2] | - | 95.0 | 95.0 | - |"
 
 
 def test_a_network_of_pytorch_has_a_line_and_no_file(tmp_path):
