@@ -84,7 +84,7 @@ class FeatureConfig:
             _require(1 <= self.n_mfcc <= self.n_mels,
                      f"{own}: n_mfcc must be between 1 and n_mels={self.n_mels} for MFCC; received {self.n_mfcc}.")
         else:
-            _require(self.n_mfcc == 0, f"{own}: n_mfcc={self.n_mfcc} is given, but kind is 'logmel'; use kind 'mfcc' or n_mfcc=0.")
+            _require(self.n_mfcc == 0, f"{own}: n_mfcc={self.n_mfcc} is given, but kind is {self.kind!r}; use kind 'mfcc' or n_mfcc=0.")
         _require(0 <= self.low_hz < self.high_hz <= self.sample_rate / 2,
                  f"{own}: mel edges must satisfy 0 <= low_hz < high_hz <= sample_rate/2 = {self.sample_rate / 2:g} Hz; "
                  f"received {self.low_hz:g} and {self.high_hz:g}.")
@@ -308,7 +308,7 @@ class TrainConfig:
         class_weights: "none" or "balanced" (inverse class frequency, mean 1).
         monitor: validation metric that picks the best checkpoint: "accuracy", "balanced_accuracy", "loss", or for wake words "recall_area",
             the area under recall for 0 to 2 false accepts per hour (kws_tf.recall_area).
-        seed: of every random draw.
+        seed: of every random draw; 0 to 2^32 - 1.
         layout: "auto", "channels_last" or "batch_innermost" (about 1.7 times faster on CPUs; auto picks it there).
         pre_roll_frames: feature frames of earlier audio in front of the clips of some batches, and in the evaluation "pre_roll"; the
             mean over time leaves them out. 116 fill the whole context of BC-ResNet.
@@ -345,6 +345,7 @@ class TrainConfig:
         _require_range(own, "plateau_epochs", self.plateau_epochs, 1)
         _require_range(own, "plateau_factor", self.plateau_factor, 0, 1, above=True)
         _require_range(own, "patience", self.patience, 0)
+        _require_range(own, "seed", self.seed, 0, 2**32 - 1)
         _require(0 <= self.momentum < 1, f"{own}: momentum must be at least 0 and below 1; received {self.momentum!r}. Set --momentum.")
         _require_range(own, "weight_decay", self.weight_decay, 0)
         _require(0 <= self.label_smoothing < 1,
@@ -382,19 +383,42 @@ def to_dict(config):
     return json.loads(json.dumps(dataclasses.asdict(config)))
 
 
-def from_dict(cls, values):
-    """The inverse of to_dict. Unknown or missing fields are refused by name (missing ones take their default).
+def from_dict(cls, values, where=""):
+    """The inverse of to_dict, for any dataclass of plain types, tuples and dataclasses: every value must have the annotated type.
+
+    Args:
+        cls: the dataclass. values: dict of JSON values; fields with a default may be missing.
+        where: what the messages call it; "" for the name of the class.
 
     Raises:
-        ConfigError: an unknown field, or a value that the dataclass refuses.
+        ConfigError: an unknown or missing field, a value of another type, or one that a dataclass refuses; the message says where.
     """
+    where = where or cls.__name__
+    _require(isinstance(values, dict), f"{where} must be an object; received {values!r:.80}.")
     hints = typing.get_type_hints(cls)
     unknown = sorted(set(values) - set(hints))
-    _require(not unknown, f"{cls.__name__}: unknown field {', '.join(unknown)}; known are {', '.join(hints)}.")
+    missing = [field.name for field in dataclasses.fields(cls) if field.name not in values
+               and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING]
+    _require(not unknown, f"{where} has the unknown field {', '.join(unknown)}; known are {', '.join(hints)}.")
+    _require(not missing, f"{where} lacks {', '.join(missing)}.")
+    decoded = {name: _decode(hints[name], value, f"{where}.{name}") for name, value in values.items()}
+    try:
+        return cls(**decoded)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
 
-    def decode(kind, value):
-        if dataclasses.is_dataclass(kind):
-            return from_dict(kind, value)
-        return tuple(value) if isinstance(value, list) else value
 
-    return cls(**{name: decode(hints[name], value) for name, value in values.items()})
+def _decode(kind, value, where):
+    """JSON value -> the annotated type."""
+    if dataclasses.is_dataclass(kind):
+        return from_dict(kind, value, where)
+    if typing.get_origin(kind) is tuple:
+        _require(isinstance(value, list), f"{where} must be a list; received {value!r:.80}.")
+        return tuple(_decode(typing.get_args(kind)[0], entry, f"{where}[{i}]") for i, entry in enumerate(value))
+    if isinstance(kind, types.UnionType):
+        return None if value is None else _decode(typing.get_args(kind)[0], value, where)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    _require(isinstance(value, kind) and not (kind is int and isinstance(value, bool)) and not (kind is float and not math.isfinite(value)),
+             f"{where} must be {kind.__name__}; received {value!r:.80}.")
+    return value

@@ -187,7 +187,9 @@ def run_config(flag_values=flags.FLAGS, base=None):
     for group, cls in GROUPS.items():
         own = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         parts[group] = _features(values, own, base.features) if group == "features" else dataclasses.replace(getattr(base, group), **own)
-    return RunConfig(**parts)
+    config = RunConfig(**parts)
+    _refuse_unused(values, config)
+    return config
 
 
 def _features(values, own, base):
@@ -217,13 +219,18 @@ def _read_json(path):
 def _refuse_contradictions(values):
     if values.get("no_ssn") and values.get("ssn_groups", "0") != "0":
         raise ConfigError(f"--no_ssn and --ssn_groups={values['ssn_groups']} contradict each other; give one of them.")
-    if values.get("schedule", "plateau") != "plateau":
+
+
+def _refuse_unused(values, config):
+    """Refuses flags that the chosen schedule or kind of noise, given or not, would leave without effect."""
+    if config.train.schedule != "plateau":
         for name in ("plateau_epochs", "plateau_factor"):
             if name in values:
-                raise ConfigError(f"--{name} belongs to --schedule=plateau, but --schedule={values['schedule']} is given; remove one.")
-    for mode, other in (("amplitude", "noise_snr_db"), ("snr", "noise_amplitude")):
-        if values.get("noise_mode") == mode and other in values:
-            raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove one of them.")
+                raise ConfigError(f"--{name} belongs to --schedule=plateau, but the schedule is {config.train.schedule}; remove one.")
+    mode = config.augment.noise_mode
+    other = {"amplitude": "noise_snr_db", "snr": "noise_amplitude"}[mode]
+    if other in values:
+        raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove it, or choose the other mode.")
 
 
 def run(main, define=None):

@@ -23,6 +23,20 @@ def test_unknown_field_is_named():
         config.from_dict(config.TrainConfig, values)
 
 
+@pytest.mark.parametrize("cls, values, message", [
+    (config.TrainConfig, {"epochs": 2.5}, "TrainConfig.epochs must be int; received 2.5"),
+    (config.FeatureConfig, {"low_hz": "0"}, "FeatureConfig.low_hz must be float; received '0'"),
+    (config.DataConfig, {"allow_bad_files": 1}, "DataConfig.allow_bad_files must be bool"),
+    (config.RunConfig, {"features": {"hop_samples": 160.0}}, r"RunConfig.features.hop_samples must be int; received 160\.0"),
+    (config.RunConfig, {"augment": {"gain_db": [-20, "6"]}}, r"RunConfig.augment.gain_db\[1\] must be float; received '6'"),
+    (config.RunConfig, {"train": []}, "RunConfig.train must be an object"),
+    (config.RunConfig, {"train": {"lr": -1.0}}, "RunConfig.train: training: lr must be above 0"),
+])
+def test_a_value_of_another_type_is_refused_by_its_place(cls, values, message):
+    with pytest.raises(ConfigError, match=message):
+        config.from_dict(cls, values)
+
+
 @pytest.mark.parametrize(
     ("cls", "values", "message"),
     [
@@ -42,6 +56,8 @@ def test_unknown_field_is_named():
         (config.TrainConfig, {"monitor": "f1"}, "monitor must be one of"),
         (config.FeatureConfig, {"kind": "mfcc"}, "n_mfcc must be between 1 and n_mels=40"),
         (config.FeatureConfig, {"n_mfcc": 13}, "kind is 'logmel'"),
+        (config.FeatureConfig, {"kind": "micro", "n_mfcc": 13}, "kind is 'micro'"),
+        (config.TrainConfig, {"seed": -1}, "seed must be at least 0"),
         (config.FeatureConfig, {"sample_rate": 8000}, "sample_rate/2 = 4000 Hz"),
         (config.FeatureConfig, {"window_samples": 640}, "fft_size must be at least window_samples=640; received 512"),
         (config.AugmentConfig, {"noise_snr_db": (10.0, 0.0)}, "low <= high"),
