@@ -1,4 +1,4 @@
-"""Makes the tables and the picture of docs/models.md, and the accuracies of docs/integer_file.md and README.md, from two recorded sources.
+"""Makes the tables and the picture of docs/models.md, and what other pages say of accuracy, from two recorded sources.
 
     python tools/models_table.py               writes the tables and docs/models.png from what is recorded
     python tools/models_table.py --measure     first measures what every network costs, into docs/model_costs.json (minutes)
@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from kws_tf import atomic_file  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
-from kws_tf.evaluation.intervals import change_interval, sign_test  # noqa: E402
+from kws_tf.evaluation.intervals import change_interval, sign_test, wilson_interval  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from tools import model_picture  # noqa: E402
 from tools.document_tables import replace_tables  # noqa: E402
@@ -29,9 +29,10 @@ from tools.document_tables import replace_tables  # noqa: E402
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE, COSTS, RESULTS = DOCS / "models.md", DOCS / "models.png", DOCS / "model_costs.json", DOCS / "results"
-INTEGER_PAGE, README = DOCS / "integer_file.md", DOCS.parent / "README.md"
+INTEGER_PAGE, README, WAKEWORD_PAGE = DOCS / "integer_file.md", DOCS.parent / "README.md", DOCS / "wakeword.md"
 # Page -> what this tool writes there.
-TABLES = {"docs/models.md": ("counts", "files", "accuracy"), "docs/integer_file.md": ("accuracy",), "README.md": ("accuracy",)}
+TABLES = {"docs/models.md": ("counts", "files", "accuracy"), "docs/integer_file.md": ("accuracy",), "README.md": ("accuracy",),
+          "docs/wakeword.md": ("real_voices",)}
 CLASSES = 12
 PAPER_FRAMES = 101
 CALIBRATION_CLIPS = 4
@@ -118,6 +119,12 @@ def read_records(folder=RESULTS):
                 record["config"]["train"]["seed"], record["name"])
 
     return sorted(records, key=place)
+
+
+def read_streams(folder=RESULTS / "streams"):
+    """The records of wake words, in the order of their table."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(pathlib.Path(folder).glob("*.json"))]
+    return sorted(records, key=lambda record: (record["place"], record["name"]))
 
 
 def network_name(record):
@@ -301,6 +308,26 @@ def readme(text, costs, records):
     return replace_tables(text, {"accuracy": readme_table(costs, records)}, "README.md")
 
 
+def stream_table(records):
+    """Words that are found at the threshold that allows so many false accepts, with the 95 % interval of their share."""
+    allowed = list(records[0]["best"])
+    lines = ["| training | " + " | ".join({"0": "none"}.get(count, f"at most {count}") for count in allowed) + " | record |",
+             "|---|" + "---:|" * len(allowed) + "---|"]
+    for record in records:
+        cells = []
+        for count in allowed:
+            hits = record["best"][count]["hits"]
+            low, high = (100 * end for end in wilson_interval(hits, record["words"]))
+            cells.append(f"{hits}, {100 * hits / record['words']:.0f} % ({low:.0f} to {high:.0f})")
+        lines.append(f"| {record['title']} | {' | '.join(cells)} | [{record['name']}](results/streams/{record['name']}.json) |")
+    return lines
+
+
+def wakeword_page(text, records):
+    """docs/wakeword.md with its table made anew from what is recorded."""
+    return replace_tables(text, {"real_voices": stream_table(records)}, "docs/wakeword.md")
+
+
 def digest(costs, records):
     """What the picture was drawn from, as a number in its metadata."""
     return hashlib.sha256(json.dumps([costs, records, model_picture.VERSION], sort_keys=True).encode()).hexdigest()
@@ -325,7 +352,9 @@ def main(argv):
     published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
     model_picture.draw(points, published, PICTURE, digest(costs, records))
     atomic_file.write_text(README, readme(README.read_text(encoding="utf-8"), costs, records))
-    print(f"written: {PAGE}, {INTEGER_PAGE}, {README}, {PICTURE} ({len(records)} records)")
+    streams = read_streams()
+    atomic_file.write_text(WAKEWORD_PAGE, wakeword_page(WAKEWORD_PAGE.read_text(encoding="utf-8"), streams))
+    print(f"written: {PICTURE}, {', '.join(TABLES)} ({len(records)} records of clips, {len(streams)} of streams)")
 
 
 if __name__ == "__main__":

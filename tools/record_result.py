@@ -1,6 +1,7 @@
 """Scores one training run on its testing split and keeps the figures as a small JSON file, the source of docs/models.md.
 
     python tools/record_result.py --run_dir runs/NAME --data_root DIR
+    python tools/record_result.py --run_dir runs/NAME --stream OUT/evaluation_stream.json --title "and what was mined"
 
 The best weights of the run are converted anew, by the code of today, and each file is scored by the runtime that ships: float32
 features to float32 logits, the integer file from PCM to int8 logits, and the integer file that takes PCM in steps of two hops, reset
@@ -9,6 +10,9 @@ file are also compared with those of the float file, clip by clip, on validation
 record holds the whole configuration, the command that repeats the training, and counts with their 95 % Wilson intervals;
 it names no folder of the machine it was made on. The run folder of tools/torch_baseline.py is recorded as it is: it has its float
 network alone, scored by PyTorch.
+
+With --stream the record is of a wake word: the words that are found at the threshold that lets through at most none, one, three or ten false
+accepts, the best of the given evaluations of one file (kws_tf.evaluate --ambient A --annotations W, with windows of different length).
 """
 
 import dataclasses
@@ -28,9 +32,11 @@ from kws_tf import atomic_file  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, RunConfig, from_dict, to_dict  # noqa: E402
 from kws_tf.errors import ConfigError, TrainingError  # noqa: E402
 from kws_tf.flags import HELP, run  # noqa: E402
+from kws_tf.training.run_folder import RunFolder  # noqa: E402
 
 FLAGS = flags.FLAGS
 RESULTS = pathlib.Path(__file__).resolve().parents[1] / "docs" / "results"
+STREAMS = RESULTS / "streams"
 SCHEMA = 1
 # Name in the record -> how tflite makes the file.
 FILES = {
@@ -38,6 +44,8 @@ FILES = {
     "integer": ("export", {"profile": "pi"}),
     "streaming": ("export_streaming", {"profile": "pi", "state": "external", "hop_frames": 2}),
 }
+# False accepts that a wake word may make in the whole of its ambient recordings.
+ALLOWED = (0, 1, 3, 10)
 # Settings that name a place of the machine: a record keeps the last part alone.
 FOLDERS = ("data_root", "noise_dir", "rir_dir", "index", "initial_weights")
 KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
@@ -50,7 +58,11 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("run_dir", "", "Run folder of the training.", **place)
     flags.DEFINE_string("data_root", "", "Data set of the run, if it is not where it was in training.", **place)
     flags.DEFINE_string("name", "", "Name of the record; empty for that of the run folder.", **place)
-    flags.DEFINE_string("output_dir", str(RESULTS), "Folder of the records.", **place)
+    flags.DEFINE_string("output_dir", "", f"Folder of the records; empty for {RESULTS.relative_to(RESULTS.parents[1])}, with --stream its "
+                        f"{STREAMS.name}.", **place)
+    flags.DEFINE_multi_string("stream", [], "evaluation_stream.json of kws_tf.evaluate; give it once per evaluation.", **place)
+    flags.DEFINE_string("title", "", "With --stream: what was done, in words, for the table.", **place)
+    flags.DEFINE_integer("place", 0, "With --stream: row of the table.", **place)
     flags.DEFINE_string("cache_dir", "", f"{HELP['data']['cache_dir']} Empty also takes that of the run.", **place)
     flags.DEFINE_integer("calibration_clips", 200, "Training clips that set the ranges of integers.", lower_bound=1, **place)
     flags.DEFINE_integer("workers", 0, "Interpreters that score side by side; 0 for one per processor.", lower_bound=0, **place)
@@ -180,18 +192,56 @@ def record_of_torch(name, run_dir):
             "files": {"float32": scored}, "config": without_folders(config)}
 
 
+def record_of_stream(name, config, paths, title, place):
+    """The record of evaluations of one streaming file on the same words and ambient recordings.
+
+    Args:
+        name: of the record. config: RunConfig of the training. paths: of evaluation_stream.json, see kws_tf.evaluate.
+        title: what was done. place: row of the table.
+
+    Raises:
+        ConfigError: not of one file, or not on the same audio, or without words or ambient recordings.
+    """
+    found = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths]
+    for path, values in zip(paths, found, strict=True):
+        if not values.get("sweep") or not values.get("ambient"):
+            raise ConfigError(f"{path}: no words or no ambient recordings; make it with kws_tf.evaluate --ambient A --annotations W.")
+        if _audio_of(values) != _audio_of(found[0]):
+            raise ConfigError(f"{path}: another file or other audio than {paths[0]}; a record is of one file on one set of recordings.")
+    points = [(point, values) for values in found for point in values["sweep"]]
+    best = {}
+    for allowed in ALLOWED:
+        point, values = max((pair for pair in points if pair[0]["false_accepts"] <= allowed), key=lambda pair: pair[0]["hits"],
+                            default=(None, None))
+        if point:
+            settings = values["detector"]["settings"]
+            best[str(allowed)] = {"hits": point["hits"], "false_accepts": point["false_accepts"], "threshold": point["threshold"],
+                                  "window_seconds": round(settings["window_scores"] * values["detector"]["score_seconds"], 3)}
+    first = found[0]
+    return {"schema": SCHEMA, "name": name, "title": title, "place": place, "keywords": first["detector"]["keywords"],
+            "words": first["annotated"]["words"], "hours": first["sweep_hours"], "best": best, "command": command(config),
+            "config": without_folders(config)}
+
+
+def _audio_of(values):
+    return values["model"]["model_id"], values["annotated"]["words"], values["sweep_hours"]
+
+
 def main(argv):
     if argv[1:]:
         raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
     if not FLAGS.run_dir:
         raise ConfigError("--run_dir is missing: the folder that training made.")
     name = FLAGS.name or pathlib.Path(FLAGS.run_dir).resolve().name
-    values = record_of_torch(name, FLAGS.run_dir) or record_of_run(name)
-    output = pathlib.Path(FLAGS.output_dir)
+    if FLAGS.stream:
+        values = record_of_stream(name, RunFolder(FLAGS.run_dir).config(), FLAGS.stream, FLAGS.title, FLAGS.place)
+    else:
+        values = record_of_torch(name, FLAGS.run_dir) or record_of_run(name)
+    output = pathlib.Path(FLAGS.output_dir or (STREAMS if FLAGS.stream else RESULTS))
     output.mkdir(parents=True, exist_ok=True)
     path = output / f"{name}.json"
     atomic_file.write_text(path, json.dumps(values, indent=1, ensure_ascii=False) + "\n")
-    for kind, figures in values["files"].items():
+    for kind, figures in values.get("files", {}).items():
         low, high = figures["accuracy_interval"]
         print(f"{name} {kind}: {100 * figures['accuracy']:.2f} % ({100 * low:.2f} to {100 * high:.2f})"
               + (f", {figures['bytes']} bytes" if "bytes" in figures else ""))

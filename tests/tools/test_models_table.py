@@ -26,6 +26,8 @@ def test_page_and_picture_are_those_of_the_records():
     assert models_table.page(PAGE, COSTS, RECORDS) == PAGE, fix
     text = models_table.INTEGER_PAGE.read_text(encoding="utf-8")
     assert models_table.integer_page(text, RECORDS) == text, fix
+    text = models_table.WAKEWORD_PAGE.read_text(encoding="utf-8")
+    assert models_table.wakeword_page(text, models_table.read_streams()) == text, fix
     text = models_table.README.read_text(encoding="utf-8")
     assert models_table.readme(text, COSTS, RECORDS) == text, fix
     assert model_picture.stored_digest(models_table.PICTURE) == models_table.digest(COSTS, RECORDS), fix
@@ -60,6 +62,13 @@ def test_the_readme_has_means_and_their_number():
     head, _, line = models_table.readme_table(COSTS, [RECORD, second, other])
     assert head.endswith("| words: float32 | integer, PCM in | streaming | more: float32 | integer, PCM in | streaming |")
     assert line == "| SparkNet-8 | 2,356 | 0.17 M | 95.0 [2] | 96.0 [2] | - | 95.0 | 95.0 | - |"
+
+
+def test_words_found_stand_with_their_share_and_interval():
+    record = {"name": "word_one", "title": "first", "words": 200, "best": {"0": {"hits": 190}, "1": {"hits": 196}}}
+    head, _, line = models_table.stream_table([record])
+    assert head == "| training | none | at most 1 | record |"
+    assert line == "| first | 190, 95 % (91 to 97) | 196, 98 % (95 to 99) | [word_one](results/streams/word_one.json) |"
 
 
 def test_a_network_of_pytorch_has_a_line_and_no_file(tmp_path):

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from kws_tf.config import FEATURE_PRESETS, AugmentConfig, DataConfig, ModelConfig, RunConfig, TrainConfig
-from kws_tf.errors import TrainingError
+from kws_tf.errors import ConfigError, TrainingError
 from kws_tf.evaluation.intervals import wilson_interval
 from tools import record_result
 
@@ -58,6 +58,35 @@ def test_a_run_of_pytorch_is_recorded_as_it_is(tmp_path):
     (tmp_path / "result.json").write_text(json.dumps({**result, "split": "validation"}))
     with pytest.raises(TrainingError, match="scored on validation"):
         record_result.record_of_torch("torch_words", tmp_path)
+
+
+def stream_evaluation(path, points, window=50, **changed):
+    values = {"model": {"model_id": "ab12"}, "detector": {"keywords": ["one"], "settings": {"window_scores": window}, "score_seconds": 0.01},
+              "ambient": {"files": 1}, "annotated": {"words": 20}, "sweep_hours": 0.5,
+              "sweep": [{"threshold": threshold, "hits": hits, "false_accepts": wrong} for threshold, hits, wrong in points], **changed}
+    path.write_text(json.dumps(values))
+    return path
+
+
+def test_a_stream_is_recorded_by_its_best_window_and_threshold(tmp_path):
+    config = RunConfig(data=DataConfig(data_root="/secret/words"), train=TrainConfig(seed=3))
+    long = stream_evaluation(tmp_path / "a.json", [(10, 20, 9), (100, 15, 3), (200, 9, 0)])
+    short = stream_evaluation(tmp_path / "b.json", [(50, 18, 12), (120, 16, 1), (250, 2, 0)], window=20)
+    values = record_result.record_of_stream("word", config, [long, short], "first", 2)
+    found = {allowed: (best["hits"], best["false_accepts"], best["threshold"], best["window_seconds"])
+             for allowed, best in values["best"].items()}
+    assert found == {"0": (9, 0, 200, 0.5), "1": (16, 1, 120, 0.2), "3": (16, 1, 120, 0.2), "10": (20, 9, 10, 0.5)}
+    assert (values["words"], values["hours"], values["place"], values["title"]) == (20, 0.5, 2, "first")
+    assert values["command"] == "python -m kws_tf.train --data_root=WORDS --seed=3" and "secret" not in json.dumps(values)
+
+
+@pytest.mark.parametrize("changed, message", [
+    ({"model": {"model_id": "cd34"}}, "another file or other audio than .*a.json"), ({"sweep_hours": 0.6}, "other audio"),
+    ({"ambient": None}, "no words or no ambient"), ({"sweep": []}, "no words or no ambient")])
+def test_streams_that_do_not_belong_together_are_refused(tmp_path, changed, message):
+    paths = [stream_evaluation(tmp_path / "a.json", [(1, 1, 0)]), stream_evaluation(tmp_path / "b.json", [(1, 1, 0)], **changed)]
+    with pytest.raises(ConfigError, match=message):
+        record_result.record_of_stream("word", RunConfig(), paths, "", 1)
 
 
 def test_the_command_names_every_setting_that_is_not_the_default():
