@@ -11,8 +11,9 @@ record holds the whole configuration, the command that repeats the training, and
 it names no folder of the machine it was made on. The run folder of tools/torch_baseline.py is recorded as it is: it has its float
 network alone, scored by PyTorch.
 
-With --stream the record is of a wake word: the words that are found at the threshold that lets through at most none, one, three or ten false
-accepts, the best of the given evaluations of one file (kws_tf.evaluate --ambient A --annotations W, with windows of different length).
+With --stream the record is of a wake word: the words that are found at the threshold that lets through at most none, one, three or
+ten false accepts, the best of the given evaluations of one file (kws_tf.evaluate --ambient A --annotations W, with windows of different
+length).
 """
 
 import dataclasses

@@ -61,8 +61,8 @@ def test_a_run_of_pytorch_is_recorded_as_it_is(tmp_path):
 
 
 def stream_evaluation(path, points, window=50, **changed):
-    values = {"model": {"model_id": "ab12"}, "detector": {"keywords": ["one"], "settings": {"window_scores": window}, "score_seconds": 0.01},
-              "ambient": {"files": 1}, "annotated": {"words": 20}, "sweep_hours": 0.5,
+    detector = {"keywords": ["one"], "settings": {"window_scores": window}, "score_seconds": 0.01}
+    values = {"model": {"model_id": "ab12"}, "detector": detector, "ambient": {"files": 1}, "annotated": {"words": 20}, "sweep_hours": 0.5,
               "sweep": [{"threshold": threshold, "hits": hits, "false_accepts": wrong} for threshold, hits, wrong in points], **changed}
     path.write_text(json.dumps(values))
     return path
