@@ -1,8 +1,10 @@
-"""Files that appear whole or not at all: write beside the target, flush to disk, rename over it."""
+"""Files and folders that appear whole or not at all: write beside the target, flush to disk, rename over it."""
 
 import contextlib
 import os
 import pathlib
+import re
+import shutil
 
 
 @contextlib.contextmanager
@@ -23,15 +25,53 @@ def replacing(path):
     temporary = path.with_name(f".{os.getpid()}.tmp.{path.name}")
     try:
         yield temporary
-        _flush_to_disk(temporary)
+        flush_to_disk(temporary)
         os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_to_disk(path.parent)
+    flush_to_disk(path.parent)
 
 
-def _flush_to_disk(path):
+@contextlib.contextmanager
+def new_folder(folder):
+    """Yields a hidden folder beside `folder`; when the block ends well, it gets that name. What a killed run left in it goes first.
+
+    Args:
+        folder: absent, or empty. Its parents are made.
+
+    Raises:
+        OSError: the folder cannot be made, or holds something.
+
+    Example:
+        with new_folder("data/rooms") as partial:
+            (partial / "room.wav").write_bytes(content)
+    """
+    folder = pathlib.Path(folder).absolute()
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+        yield partial
+        flush_to_disk(partial)
+        if folder.is_dir():
+            folder.rmdir()
+        os.rename(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    flush_to_disk(folder.parent)
+
+
+def is_temporary(path):
+    """Whether a file is what a killed `replacing` has left."""
+    return re.match(r"\.\d+\.tmp\.", pathlib.Path(path).name) is not None
+
+
+def flush_to_disk(path):
+    """Makes a file last, or the names in a folder where the system can open one."""
+    if os.name != "posix" and os.path.isdir(path):
+        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

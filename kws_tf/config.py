@@ -8,6 +8,12 @@ import typing
 
 from kws_tf.errors import ConfigError
 
+# Folders of a data set, in the order in which clips are dealt to them.
+SPLITS = ("training", "validation", "testing")
+# Where a longer clip is cut; "random" in training alone.
+EVAL_CROPS = ("energy", "start", "centre", "end")
+TRAIN_CROPS = ("random", *EVAL_CROPS)
+
 
 def _require(condition, message):
     if not condition:
@@ -147,8 +153,8 @@ class DataConfig:
 
     def __post_init__(self):
         _require_range("data", "clip_duration", self.clip_duration, 0, 60, above=True)
-        _require_choice("data", "train_crop", self.train_crop, ("random", "energy", "start", "centre", "end"))
-        _require_choice("data", "eval_crop", self.eval_crop, ("energy", "start", "centre", "end"))
+        _require_choice("data", "train_crop", self.train_crop, TRAIN_CROPS)
+        _require_choice("data", "eval_crop", self.eval_crop, EVAL_CROPS)
         _require_choice("data", "audio_backend", self.audio_backend, ("auto", "tensorflow_io", "soundfile"))
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
+from kws_tf.config import TRAIN_CROPS
 from kws_tf.errors import ConfigError
-
-CROPS = ("random", "energy", "start", "centre", "end")
 
 
 def start_range(lengths, clip_samples):
@@ -60,7 +59,7 @@ def fixed_starts(lengths, clip_samples, crop):
         return first + last
     if crop == "centre":
         return (first + last) // 2
-    raise ConfigError(f"data: crop must be one of {', '.join(map(repr, CROPS))}; received {crop!r}.")
+    raise ConfigError(f"data: crop must be one of {', '.join(map(repr, TRAIN_CROPS))}; received {crop!r}.")
 
 
 def fit_clip(pcm, clip_samples, crop):

@@ -124,9 +124,11 @@ def main(argv):
         if not getattr(FLAGS, name):
             raise ConfigError(f"--{name} is missing; see --help.")
     label = FLAGS.label
-    if label != label.strip() or not label.isprintable():
-        raise ConfigError(f"--label={label!r}: a name without line breaks, and without spaces at its ends, is expected.")
+    from kws_tf.dataset.class_list import name_problem
     from kws_tf.runtime import model_file
+
+    if name_problem(label):
+        raise ConfigError(f"--label={label!r}: {name_problem(label)}.")
 
     manifest, content = model_file.read(FLAGS.model)
     if label in manifest.labels and not FLAGS.replace:

@@ -20,7 +20,7 @@ import numpy as np
 from absl import flags
 
 from kws_tf import atomic_file
-from kws_tf.config import DataConfig
+from kws_tf.config import SPLITS, DataConfig
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, run
 from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
@@ -34,7 +34,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "evaluate"}
     flags.DEFINE_string("model", "", "Exported model: a .tflite file or the folder that holds it.", **place)
     flags.DEFINE_string("data_root", "", "Folder with <split>/<class>/**.", **place)
-    flags.DEFINE_enum("split", "testing", ["training", "validation", "testing"], "Split to score.", **place)
+    flags.DEFINE_enum("split", "testing", SPLITS, "Split to score.", **place)
     flags.DEFINE_string("compare", "", "A second exported model for the same clips; prints how far their answers are apart.", **place)
     flags.DEFINE_string("ambient", "", "Folder or file of long recordings without the keywords, for false accepts per hour.", **place)
     flags.DEFINE_string("annotations", "", "JSON file with recordings and the places of the words in them, for misses and latency.",

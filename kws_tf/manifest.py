@@ -5,7 +5,7 @@ import hashlib
 import json
 import pathlib
 
-from kws_tf.config import FeatureConfig, from_dict, to_dict
+from kws_tf.config import EVAL_CROPS, FeatureConfig, from_dict, to_dict
 from kws_tf.detector_settings import DetectorPresets
 from kws_tf.errors import ConfigError, ModelFileError
 
@@ -16,7 +16,6 @@ LARGEST_FFT_SIZE = 1 << 16
 KINDS = ("clip", "streaming")
 STATE_KINDS = ("internal", "external")
 INPUT_KINDS = ("features", "pcm")
-CROPS = ("energy", "start", "centre", "end")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -279,7 +278,7 @@ class Manifest:
         _require((self.kind == "streaming") == (self.streaming is not None),
                  f"kind {self.kind!r} {'needs' if self.streaming is None else 'has no'} section streaming.")
         _require(self.input_kind in INPUT_KINDS, f"input_kind must be one of {', '.join(INPUT_KINDS)}; received {self.input_kind!r}.")
-        _require(self.crop in CROPS, f"crop must be one of {', '.join(CROPS)}; received {self.crop!r}.")
+        _require(self.crop in EVAL_CROPS, f"crop must be one of {', '.join(EVAL_CROPS)}; received {self.crop!r}.")
         _require(len(self.labels) >= 2 and len(set(self.labels)) == len(self.labels),
                  f"labels must be at least two different names; received {self.labels!r}.")
         _require(self.sample_rate == self.features.sample_rate,

@@ -18,11 +18,11 @@ import shutil
 from absl import flags
 
 from kws_tf import atomic_file, worker_pool
+from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
-SPLITS = ("training", "validation", "testing")
 
 
 def define(flag_values=FLAGS):
@@ -102,7 +102,6 @@ def write(root, output, items, dealt, link):
     output = pathlib.Path(output)
     if output.exists():
         raise DatasetError(f"--output={output}: exists already. Delete it, or choose another folder.")
-    partial = output.with_name(f".{output.name}.partial")
     table = io.StringIO()
     rows = csv.writer(table, lineterminator="\n")
     rows.writerow(("file", "group", "source"))
@@ -115,18 +114,16 @@ def write(root, output, items, dealt, link):
         taken[target] = item.path
         rows.writerow((target, item.group, item.path))
     try:
-        shutil.rmtree(partial, ignore_errors=True)
-        for target, path in taken.items():
-            place, source = partial / target, pathlib.Path(root, path).resolve()
-            place.parent.mkdir(parents=True, exist_ok=True)
-            if link:
-                place.symlink_to(source)
-            else:
-                shutil.copy2(source, place)
-        atomic_file.write_text(partial / "split.csv", table.getvalue())
-        os.rename(partial, output)
+        with atomic_file.new_folder(output) as partial:
+            for target, path in taken.items():
+                place, source = partial / target, pathlib.Path(root, path).resolve()
+                place.parent.mkdir(parents=True, exist_ok=True)
+                if link:
+                    place.symlink_to(source)
+                else:
+                    shutil.copy2(source, place)
+            atomic_file.write_text(partial / "split.csv", table.getvalue())
     except OSError as error:
-        shutil.rmtree(partial, ignore_errors=True)
         raise DatasetError(f"--output={output}: cannot be made: {error.strerror}.") from error
 
 

@@ -26,6 +26,7 @@ import sys
 from absl import flags, logging
 
 from kws_tf import atomic_file, shipped
+from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, KwsError
 from kws_tf.flags import run
 
@@ -113,12 +114,12 @@ def dealt(folder, output, dry_run=False):
     Raises:
         ConfigError: a folder of a split is missing, or gets no recording.
     """
-    folder, splits = pathlib.Path(folder), ("training", "validation", "testing")
-    missing = [name for name in splits if not (folder / name).is_dir()]
+    folder = pathlib.Path(folder)
+    missing = [name for name in SPLITS if not (folder / name).is_dir()]
     if not missing:
         return folder
-    if len(missing) < len(splits):
-        raise ConfigError(f"--negatives={folder}: there is no folder {' and '.join(missing)} in it. Expected folders {', '.join(splits)}, "
+    if len(missing) < len(SPLITS):
+        raise ConfigError(f"--negatives={folder}: there is no folder {' and '.join(missing)} in it. Expected folders {', '.join(SPLITS)}, "
                           "or recordings alone, which are dealt.")
     from kws_tf.synthesis import other_speech, settings
 
@@ -126,7 +127,7 @@ def dealt(folder, output, dry_run=False):
     empty = [name for name, paths in found.items() if not paths]
     if empty:
         raise ConfigError(f"--negatives={folder}: its recordings are dealt whole, and {' and '.join(empty)} got none. Give more and "
-                          f"shorter ones, or folders {', '.join(splits)}.")
+                          f"shorter ones, or folders {', '.join(SPLITS)}.")
     target = output / "negatives"
     for name, paths in found.items() if not dry_run else ():
         shutil.rmtree(target / name, ignore_errors=True)
@@ -161,8 +162,6 @@ def prepare(chain, other_speech):
                *shlex.split(FLAGS.synthesize_flags))
     rooms = FLAGS.rir_dir or output / "rooms"
     if not FLAGS.rir_dir:
-        if (output / "rooms").exists() and not (output / "rooms" / "rooms.json").exists() and not chain.dry_run:
-            shutil.rmtree(output / "rooms")  # an interrupted run left it
         chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
     return ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
             "--noexport", *shlex.split(FLAGS.train_flags))

@@ -26,3 +26,27 @@ def test_a_failed_write_keeps_the_previous_file(tmp_path):
         raise RuntimeError("killed half way")
     assert target.read_bytes() == b"whole"
     assert [path.name for path in tmp_path.iterdir()] == ["last.npz"]
+
+
+def test_what_a_kill_has_left_is_known_by_its_name(tmp_path):
+    with atomic_file.replacing(tmp_path / "last.npz") as temporary:
+        assert atomic_file.is_temporary(temporary)
+        temporary.touch()
+    assert not atomic_file.is_temporary(tmp_path / "last.npz") and not atomic_file.is_temporary(".cache")
+
+
+def test_a_folder_appears_when_it_is_complete(tmp_path):
+    folder = tmp_path / "sets" / "rooms"
+    with pytest.raises(RuntimeError), atomic_file.new_folder(folder) as partial:
+        (partial / "half.wav").touch()
+        raise RuntimeError("killed half way")
+    assert not list((tmp_path / "sets").iterdir())
+    (tmp_path / "sets" / ".rooms.partial").mkdir()
+    (tmp_path / "sets" / ".rooms.partial" / "old.wav").touch()
+    with atomic_file.new_folder(folder) as partial:
+        (partial / "whole.wav").touch()
+        assert not folder.exists()
+    assert [path.name for path in folder.iterdir()] == ["whole.wav"] and [path.name for path in folder.parent.iterdir()] == ["rooms"]
+    with pytest.raises(OSError), atomic_file.new_folder(folder):
+        pass
+    assert [path.name for path in folder.iterdir()] == ["whole.wav"]

@@ -136,5 +136,5 @@ def test_missing_flags(run, missing):
 
 @pytest.mark.parametrize("label", [" top", "to\np"])
 def test_labels_that_no_file_of_lines_can_hold(run, label):
-    with pytest.raises(ConfigError, match="a name without line breaks"):
+    with pytest.raises(ConfigError, match="must be one line, without spaces at its ends"):
         run("--model=x", "--clips=x", "--output=x", f"--label={label}")

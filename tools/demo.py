@@ -17,6 +17,7 @@ import time
 
 from absl import flags
 
+from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, KwsError
 from kws_tf.flags import run
 
@@ -104,7 +105,7 @@ def listen_to_long_recordings(data_root, run_dir):
 
 def data_settings():
     """The data set of the demo: four command words, other words and silence, spoken by espeak-ng in noise, clips of one second."""
-    from kws_tf.synthesis.settings import SPLITS, SynthesisConfig
+    from kws_tf.synthesis.settings import SynthesisConfig
 
     return SynthesisConfig(
         phrases=("yes", "no", "stop", "go"), positives=(550, 60, 150), unknowns=(1000, 100, 240), silences=(250, 40, 80),

@@ -18,7 +18,7 @@ from absl import flags
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import atomic_file, dataset, runtime  # noqa: E402
-from kws_tf.config import DataConfig  # noqa: E402
+from kws_tf.config import SPLITS, DataConfig  # noqa: E402
 from kws_tf.errors import ConfigError, KwsError  # noqa: E402
 from kws_tf.evaluation import scoring  # noqa: E402
 from kws_tf.evaluation.intervals import wilson_interval  # noqa: E402
@@ -38,7 +38,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("model", "", "Integer file with PCM as input, or its folder.", **place)
     flags.DEFINE_string("float_model", "", "float32 file of the same network, or its folder.", **place)
     flags.DEFINE_string("data_root", "", "Folder with <split>/<class>/**.", **place)
-    flags.DEFINE_enum("split", "testing", ["training", "validation", "testing"], "Split to score.", **place)
+    flags.DEFINE_enum("split", "testing", SPLITS, "Split to score.", **place)
     flags.DEFINE_string("cache_dir", "", "Folder of the decoded-clip cache; empty for the user's cache folder.", **place)
     flags.DEFINE_string("name", "", "Name of the result in table and picture.", **place)
     flags.DEFINE_integer("n_clips", 0, "Clips to score, drawn with --seed; 0 for all.", lower_bound=0, **place)

@@ -25,12 +25,12 @@ import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from kws_tf import audio
+from kws_tf import atomic_file, audio
+from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
-SPLITS = ("training", "validation", "testing")
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
 ONLY_IN_VERSION_2 = frozenset(("backward", "follow", "forward", "learn", "visual"))
 EXTRA_CLIPS = {1: (1854, 258, 257), 2: (3077, 371, 408)}
@@ -181,20 +181,13 @@ def write(clips, output, *, copy=False, record=None, progress=True):
     """
     output = pathlib.Path(output)
     check_output(output)
-    part = output.parent / f".{output.name}.part"
-    shutil.rmtree(part, ignore_errors=True)
-    try:
+    with atomic_file.new_folder(output) as part:
         for folder in sorted({part / clip.split / clip.label for clip in clips}):
             folder.mkdir(parents=True)
         noises = {path: audio.read_pcm(path, SAMPLE_RATE) for path in {clip.source.path for clip in clips if isinstance(clip.source, Cut)}}
         for clip in tqdm(clips, desc="copying" if copy else "linking", unit="clip", disable=not progress, mininterval=0.5):
             _write_clip(clip, part / clip.split / clip.label / clip.name, copy, noises)
         (part / "speech_commands.json").write_text(json.dumps(record or {}, indent=2) + "\n", encoding="utf-8")
-        if output.exists():
-            output.rmdir()
-        part.rename(output)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
 
 
 def _write_clip(clip, target, copy, noises):

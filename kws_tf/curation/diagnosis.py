@@ -8,6 +8,7 @@ import pathlib
 
 from absl import logging
 
+from kws_tf.config import SPLITS
 from kws_tf.curation import findings as checks
 from kws_tf.curation.clip_facts import measure_all
 from kws_tf.curation.near_duplicates import near_duplicates
@@ -71,7 +72,7 @@ def diagnose(root, *, speaker_pattern="", silence_label="_silence_", n_workers=1
         raise DatasetError(f"doctor: {root} is not a folder.")
     clips, problems = _clips(root, SpeakerName(speaker_pattern))
     if not clips:
-        raise DatasetError(f"doctor: {root} holds no clip; expected {'|'.join(checks.SPLITS)}/<class>/<clip>, or <class>/<clip>.")
+        raise DatasetError(f"doctor: {root} holds no clip; expected {'|'.join(SPLITS)}/<class>/<clip>, or <class>/<clip>.")
     facts = measure_all(root, clips, n_workers=n_workers, progress=progress)
     readable = [fact for fact in facts if not fact.problem]
     spoken = [fact for fact in readable if fact.label != silence_label]
@@ -87,7 +88,7 @@ def diagnose(root, *, speaker_pattern="", silence_label="_silence_", n_workers=1
 
 def _clips(root, speaker_name):
     """(path, split, label, speaker) of every clip, and lines about what is no clip."""
-    splits = [name for name in checks.SPLITS if name in subfolders(root)]
+    splits = [name for name in SPLITS if name in subfolders(root)]
     known = _speakers_of_manifest(root)
     clips, problems = [], []
     for split in splits or [""]:

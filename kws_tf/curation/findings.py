@@ -5,7 +5,6 @@ import typing
 
 import numpy as np
 
-SPLITS = ("training", "validation", "testing")
 _CLIPPED, _DC, _QUIET_DBFS, _SHORT_OF_MEDIAN = 0.002, 0.02, -50.0, 0.35
 _CUT_DB = -12.0
 _FEW_CLIPS, _IMBALANCE = 10, 10.0

@@ -1,6 +1,6 @@
 """Folder data sets: scanned, checked, decoded once into a memory map, dealt in batches of 16-bit PCM."""
 
-from kws_tf.dataset.checks import SPLITS
+from kws_tf.config import SPLITS
 from kws_tf.dataset.clip_dataset import ClipDataset, load
 from kws_tf.dataset.impulse_responses import load_responses
 from kws_tf.dataset.noise import load_noise

@@ -5,10 +5,10 @@ import os
 
 from absl import logging
 
+from kws_tf.config import SPLITS
 from kws_tf.dataset.scan import subfolders
 from kws_tf.errors import DatasetError
 
-SPLITS = ("training", "validation", "testing")
 LAYOUT = "training/<class>/, validation/<class>/ and, optionally, testing/<class>/"
 
 

@@ -20,7 +20,25 @@ def find_classes(root, index=""):
     if len(names) < 2:
         found = f"only {names[0]}" if names else "none"
         return names, [f"training: found {found}, expected at least two class folders: {os.path.join(root, 'training')}/<class>/<clip>."]
+    problems = [f"training/{name!r}: {problem}. Rename the folder." for name in names if (problem := name_problem(name))]
+    if problems:
+        return names, problems
     return _order(names, index) if index else (names, [])
+
+
+def name_problem(name):
+    """Why a text cannot be the name of a class; "" if it can. Names are lines of labels.txt, of index files and of reports.
+
+    Args:
+        name: in any language; spaces and invisible joiners between letters are part of many words.
+    """
+    try:
+        name.encode("utf-8")
+    except UnicodeEncodeError:
+        return "the name of a class must be UTF-8 text"
+    if name != name.strip() or len(name.splitlines()) != 1:
+        return "the name of a class must be one line, without spaces at its ends"
+    return ""
 
 
 def _order(names, index):

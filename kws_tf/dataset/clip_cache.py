@@ -18,6 +18,7 @@ import shutil
 import numpy as np
 from absl import logging
 
+from kws_tf import atomic_file, worker_pool
 from kws_tf.dataset.cache_entry import DATA_FILE, CacheEntry, ClipRow, digest, write_index
 from kws_tf.errors import AudioError, DatasetError
 
@@ -111,7 +112,7 @@ class ClipCache:
         else:
             self._write_entry(final, contents, known)
         entry = CacheEntry.read(final)
-        held = sum(path.stat().st_size for path in self._base.glob(f"*/*/{DATA_FILE}"))
+        held = _held_bytes(self._base.glob(f"*/*/{DATA_FILE}"))
         logging.info("%s: %d clips in the cache %s (%.1f MB; all caches in %s: %.1f MB).",
                      self._name, len(entry.rows), final, entry.n_bytes / 1e6, self._base, held / 1e6)
         return entry, unreadable
@@ -138,11 +139,11 @@ class ClipCache:
                 data.flush()
                 os.fsync(data.fileno())
             write_index(temporary, rows)
-            _sync_folder(temporary)
+            atomic_file.flush_to_disk(temporary)
             shutil.rmtree(final, ignore_errors=True)  # not whole, or it would have been found
             with contextlib.suppress(FileExistsError):  # without a lock another process may have made the same entry
                 os.rename(temporary, final)
-            _sync_folder(self._home)
+            atomic_file.flush_to_disk(self._home)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         for folder in self._home.iterdir():
@@ -169,8 +170,7 @@ class ClipCache:
 
     def _parallel(self, function, items, verb):
         """Results of a function that spends its time in the disk and in C code, in the order of the items."""
-        n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        pool = concurrent.futures.ThreadPoolExecutor(min(16, n_cores), "clips")
+        pool = concurrent.futures.ThreadPoolExecutor(min(16, worker_pool.processors()), "clips")
         try:
             yield from self._with_progress(pool.map(function, items), len(items), verb)
         finally:
@@ -202,11 +202,10 @@ class ClipCache:
             yield
 
 
-def _sync_folder(folder):
-    """Makes a rename in the folder last, where the system can."""
-    if fcntl:
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+def _held_bytes(paths):
+    """Size of the files together; those that another process removes meanwhile count nothing."""
+    total = 0
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_size
+    return total

@@ -5,8 +5,9 @@ import os
 
 from absl import logging
 
+from kws_tf.config import SPLITS
 from kws_tf.dataset import decode
-from kws_tf.dataset.checks import SPLITS, check_root, count, emptied_classes, find_contradictions, find_copies, refuse
+from kws_tf.dataset.checks import check_root, count, emptied_classes, find_contradictions, find_copies, refuse
 from kws_tf.dataset.class_list import find_classes
 from kws_tf.dataset.clip_cache import ClipCache
 from kws_tf.dataset.scan import SplitScan

@@ -1,6 +1,7 @@
 """The choice of who decodes and resamples clips: tensorflow-io where its native operations work, else soundfile and SciPy."""
 
 import functools
+import importlib.util
 
 import soundfile
 from absl import logging
@@ -17,8 +18,9 @@ class SoundfileDecoder:
 
     @property
     def identity(self):
-        """What decoded clips depend on, for the key of the cache."""
-        return f"soundfile, libsndfile {soundfile.__libsndfile_version__}, scipy resample_poly"
+        """What decoded clips depend on, for the key of the cache: without SciPy, clips of other rates are kept as unusable."""
+        resampler = "scipy resample_poly" if importlib.util.find_spec("scipy") else "no resampler"
+        return f"soundfile, libsndfile {soundfile.__libsndfile_version__}, {resampler}"
 
     def read(self, path):
         """The file as an `audio.Recording`. Raises AudioError."""

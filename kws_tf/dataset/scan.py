@@ -53,7 +53,7 @@ class Scan:
         for entry in entries:
             if not entry.name.startswith("."):
                 path = f"{folder}/{entry.name}" if folder else entry.name
-                if entry.is_dir():
+                if _is_folder(entry):
                     self._walk(root, path, ancestors | {identity})
                 else:
                     self._add(entry, path)
@@ -75,6 +75,14 @@ class Scan:
                                  "expected .wav, .flac, .ogg, .opus, .mp3 or the like. Convert or remove it.")
         else:
             self.files.append(FoundFile(path, status.st_size, status.st_mtime_ns))
+
+
+def _is_folder(entry):
+    """Whether an entry of a folder is one; a link that leads to itself is none, and reading it tells why."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
 
 
 def subfolders(folder):
@@ -131,5 +139,5 @@ class SplitScan:
 
     def _refuse_loose_clips(self, root, split):
         for entry in sorted(os.scandir(os.path.join(root, split)), key=lambda entry: entry.name):
-            if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES and not entry.name.startswith(".") and not entry.is_dir():
+            if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES and not entry.name.startswith(".") and not _is_folder(entry):
                 self.problems.append(f"{split}/{entry.name}: a clip outside the class folders. Move it to {split}/<class>/.")

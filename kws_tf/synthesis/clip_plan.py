@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from kws_tf.config import SPLITS
 from kws_tf.synthesis import noise, speakers
 from kws_tf.synthesis.espeak_engine import pronounce
-from kws_tf.synthesis.settings import SILENCE, SPLITS, UNKNOWN
+from kws_tf.synthesis.settings import SILENCE, UNKNOWN
 from kws_tf.synthesis.texts import Piece, Texts, rounds
 
 _NAME_LETTERS = 40

@@ -9,11 +9,12 @@ import soundfile
 from absl import logging
 
 from kws_tf import audio
+from kws_tf.config import SPLITS
 from kws_tf.dataset.checks import check_folder, count
 from kws_tf.dataset.scan import Scan, subfolders
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.synthesis.clip_plan import Clip
-from kws_tf.synthesis.settings import SPLITS, UNKNOWN
+from kws_tf.synthesis.settings import UNKNOWN
 
 KIND = "other_speech"
 # A piece is longer than the window of the network: training draws another window of it in every epoch.

@@ -8,11 +8,12 @@ import re
 import numpy as np
 from absl import logging
 
+from kws_tf.config import SPLITS
 from kws_tf.dataset.checks import check_folder, count
 from kws_tf.dataset.scan import Scan, subfolders
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis.clip_plan import Clip
-from kws_tf.synthesis.settings import SILENCE, SPLITS, UNKNOWN
+from kws_tf.synthesis.settings import SILENCE, UNKNOWN
 
 _MOST_REPEATS = 20
 

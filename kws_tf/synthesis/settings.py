@@ -2,9 +2,9 @@
 
 import dataclasses
 
+from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
 
-SPLITS = ("training", "validation", "testing")
 UNKNOWN, SILENCE = "_unknown_", "_silence_"
 # What a clip of the class _unknown_ can be, see kws_tf.synthesis.texts.
 KINDS = ("near_miss", "partial", "repeated", "spliced", "word", "sentence")

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 
+from kws_tf import atomic_file
 from kws_tf import manifest as manifests
 from kws_tf.errors import ConversionError, ModelFileError
 
@@ -63,12 +64,12 @@ def write(folder, files, model_file):
             _write_flushed(staging / name, content)
         if folder.exists():
             _carry_over(folder, staging)
-            _flush(staging)
+            atomic_file.flush_to_disk(staging)
             _exchange(staging, folder)
         else:
-            _flush(staging)
+            atomic_file.flush_to_disk(staging)
             os.rename(staging, folder)
-        _flush(folder.parent)
+        atomic_file.flush_to_disk(folder.parent)
     except OSError as error:
         raise ConversionError(f"{folder}: the export cannot be written ({error}).") from error
     finally:
@@ -97,14 +98,6 @@ def _write_flushed(path, content):
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _flush(folder):
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _exchange(new, old):

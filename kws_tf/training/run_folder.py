@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import pathlib
 import shutil
 
@@ -53,23 +54,34 @@ class RunFolder:
             raise TrainingError(f"{self.config_file}: cannot be read as a run's configuration ({error}).") from error
 
     def labels(self):
-        """Class names in the order of the outputs."""
-        return tuple(self.labels_file.read_text(encoding="utf-8").splitlines())
+        """Class names in the order of the outputs.
+
+        Raises:
+            TrainingError: labels.txt is missing or is no text.
+        """
+        try:
+            return tuple(self.labels_file.read_text(encoding="utf-8").splitlines())
+        except (OSError, UnicodeDecodeError) as error:
+            raise TrainingError(f"{self.labels_file}: the classes of the run cannot be read ({error}). Restore the run folder, or train "
+                                "again.") from error
 
     def require_free(self, overwrite=False):
         """Refuses a folder that a new run cannot take.
 
         Args:
-            overwrite: whether a previous run may be replaced.
+            overwrite: whether a previous run may be replaced, also one that was killed before it had its config.json.
 
         Raises:
-            TrainingError: the folder holds a run already, or is in use for something else.
+            TrainingError: the folder holds a run already, is in use for something else, or lies in what is no folder.
         """
+        parent = next((path for path in self.path.parents if os.path.lexists(path)), None)
+        if parent is not None and not parent.is_dir():
+            raise TrainingError(f"{self.path}: cannot be made, because {parent} is no folder. Choose another folder with --run_dir.")
         if self.config_file.exists():
             if not overwrite:
                 raise TrainingError(f"{self.path}: holds a run already. Continue it with --resume, choose another folder with --run_dir, "
                                     "or replace it with --overwrite.")
-        elif self.path.is_file() or self.path.is_dir() and any(self.path.iterdir()):
+        elif self.path.is_file() or self.path.is_dir() and any(not (overwrite and _is_of_a_run(path)) for path in self.path.iterdir()):
             raise TrainingError(f"{self.path}: exists and is not a run folder (no config.json). Choose another folder with --run_dir.")
 
     def start(self, config, labels, overwrite=False):
@@ -83,8 +95,7 @@ class RunFolder:
             TrainingError: see require_free.
         """
         self.require_free(overwrite)
-        for name in _MADE_HERE:
-            path = self.path / name
+        for path in [self.path / name for name in _MADE_HERE] + [path for path in self.path.glob(".*") if atomic_file.is_temporary(path)]:
             if path.is_dir():
                 shutil.rmtree(path)
             else:
@@ -103,6 +114,10 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(history)
         atomic_file.write_text(self.history_file, text.getvalue())
+
+
+def _is_of_a_run(path):
+    return path.name in _MADE_HERE or atomic_file.is_temporary(path)
 
 
 def changed_fields(stored, asked):

@@ -48,10 +48,7 @@ def load(path):
     if not folder.config_file.is_file():
         raise TrainingError(f"{folder.path}: no run folder (config.json is missing). Give that of a finished training with --run_dir.")
     config = folder.config()
-    try:
-        classes = folder.labels()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TrainingError(f"{folder.labels_file}: the classes of the run cannot be read ({error}).") from error
+    classes = folder.labels()
     if len(classes) < 2:
         raise TrainingError(f"{folder.labels_file}: {len(classes)} classes are too few for a network.")
     if not folder.best_weights_file.is_file():

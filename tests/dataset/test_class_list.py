@@ -1,8 +1,10 @@
 """Classes come from training alone; an index file may only change their order."""
 
+import os
+
 import pytest
 
-from kws_tf.dataset.class_list import find_classes
+from kws_tf.dataset.class_list import find_classes, name_problem
 
 
 @pytest.fixture
@@ -46,3 +48,21 @@ def test_fewer_than_two_classes_are_a_problem(folder, classes, found):
     folder.fill(splits=("training",), classes=classes, n_clips=1)
     _, problems = find_classes(folder.root)
     assert len(problems) == 1 and found in problems[0] and "training" in problems[0]
+
+
+@pytest.mark.parametrize("name", ["hey jarvis", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0939\u093f\u0928\u094d\u0926\u0940",
+                                  "5 $"])
+def test_names_of_any_language_are_legal(name):
+    assert name_problem(name) == ""
+
+
+@pytest.mark.parametrize("name, problem", [("yes\nno", "one line"), ("yes\u2028no", "one line"), (" yes", "one line"), ("", "one line"),
+                                           ("caf\udce9", "UTF-8")])
+def test_names_that_a_file_of_labels_cannot_hold_are_refused(name, problem):
+    assert problem in name_problem(name)
+
+
+def test_a_folder_whose_name_is_no_text_is_a_problem(root):
+    os.mkdir(os.fsencode(root) + b"/training/caf\xe9")
+    _, problems = find_classes(root)
+    assert len(problems) == 1 and "'caf\\udce9': the name of a class must be UTF-8 text" in problems[0]

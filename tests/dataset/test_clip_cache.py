@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from kws_tf import audio
+from kws_tf.dataset import clip_cache
 from kws_tf.dataset.clip_cache import ClipCache, default_cache_dir
 from kws_tf.dataset.decode import SoundfileDecoder
 from kws_tf.dataset.scan import FoundFile, Scan
@@ -311,3 +312,8 @@ def test_sound_is_judged_after_decoding(open_cache, folder):
     one, other = open_cache()[0].rows
     assert one.content != other.content and one.sound == other.sound
     np.testing.assert_array_equal(audio.read_pcm(folder.root / "b.flac", 16000), pcm)
+
+
+def test_a_file_that_another_process_removes_while_sizes_are_added_counts_nothing(tmp_path):
+    (tmp_path / "here").write_bytes(b"123")
+    assert clip_cache._held_bytes([tmp_path / "here", tmp_path / "gone"]) == 3

@@ -44,3 +44,9 @@ def test_auto_takes_a_tensorflow_io_that_works(monkeypatch, log):
     monkeypatch.setattr(TensorFlowIODecoder, "probe", classmethod(lambda cls: (working, "")))
     assert decode.choose("auto") is working and decode.choose("auto") is working
     assert log() == ["Audio: tensorflow-io decodes 16-bit WAV and resamples; soundfile decodes everything else."]
+
+
+def test_clips_that_lacked_a_resampler_are_tried_again_when_there_is_one(monkeypatch):
+    with_scipy = decode.SoundfileDecoder().identity
+    monkeypatch.setattr(decode.importlib.util, "find_spec", lambda name: None)
+    assert decode.SoundfileDecoder().identity != with_scipy

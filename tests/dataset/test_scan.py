@@ -105,3 +105,12 @@ def test_clips_outside_the_class_folders_are_problems(folder, name, found):
     (folder.root / "testing" / name).write_text("x")
     scan = SplitScan(folder.root, "testing", ("no", "yes"))
     assert len(scan.problems) == found and all("outside the class folders" in problem for problem in scan.problems)
+
+
+def test_a_link_to_itself_is_a_problem(folder):
+    folder.clip("training/yes/a.wav")
+    for path in ("training/yes/b.wav", "training/loose.wav"):
+        (folder.root / path).symlink_to(folder.root / path)
+    assert [problem.split(":")[0] for problem in Scan(folder.root, "training/yes").problems] == ["training/yes/b.wav"]
+    assert [problem.split(":")[0] for problem in SplitScan(folder.root, "training", ("yes",)).problems] == [
+        "training/yes/b.wav", "training/loose.wav"]

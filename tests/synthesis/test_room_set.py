@@ -103,6 +103,17 @@ def test_the_program_makes_a_folder_for_training(run, tmp_path, capsys):
         run("--output", tmp_path / "a", *arguments)
 
 
+def test_rooms_that_are_not_all_made_are_none(tmp_path, monkeypatch):
+    def fail(job):
+        job[2].touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(room_set, "_write", fail)
+    with pytest.raises(DatasetError, match="rooms: .*halls cannot be made: No space left"):
+        room_set.make(tmp_path / "halls", room_set.RoomConfig(rooms=2), progress=False)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(("arguments", "message"), [
     ((), "--output is missing"), (("--output=x", "--rt60_s=a,b"), "--rt60_s=a,b: expected two numbers"),
     (("--output=x", "--voice_m=1"), "voice_m must be two numbers"), (("x",), "unexpected argument"),

@@ -78,3 +78,25 @@ def test_default_name():
     sparknet = ModelConfig(model="sparknet", channels=8)
     assert default_name(dataclasses.replace(CONFIG, model=sparknet)) == "words-sparknet8-logmel40-seed1"
     assert default_name(dataclasses.replace(CONFIG, model=ModelConfig(model="ds_cnn"))) == "words-ds_cnn-logmel40-seed1"
+
+
+def test_a_run_that_was_killed_while_its_folder_was_made_can_be_replaced(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    folder.start(CONFIG, ("no", "yes"))
+    folder.config_file.unlink()
+    (folder.path / ".123.tmp.config.json").write_text("{")
+    with pytest.raises(TrainingError, match="not a run folder"):
+        folder.require_free()
+    folder.start(CONFIG, ("a", "b"), overwrite=True)
+    assert folder.labels() == ("a", "b") and not list(folder.path.glob(".*"))
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_training(tmp_path):
+    (tmp_path / "notes").write_text("a file")
+    with pytest.raises(TrainingError, match="notes/run: cannot be made, because .*notes is no folder.*--run_dir"):
+        RunFolder(tmp_path / "notes" / "run").require_free()
+
+
+def test_missing_labels_are_named(tmp_path):
+    with pytest.raises(TrainingError, match="labels.txt: the classes of the run cannot be read"):
+        RunFolder(tmp_path).labels()
