@@ -20,15 +20,13 @@ import os
 import pathlib
 import shlex
 import shutil
-import subprocess
-import sys
 
 from absl import flags, logging
 
-from kws_tf import atomic_file, shipped
+from kws_tf import atomic_file, program, shipped
 from kws_tf.config import SPLITS
-from kws_tf.errors import ConfigError, KwsError
-from kws_tf.flags import run
+from kws_tf.errors import ConfigError
+from kws_tf.flags import define_config, run
 
 FLAGS = flags.FLAGS
 STATE_FILE = "wakeword.json"
@@ -47,7 +45,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("rir_dir", "", "Folder of room impulse responses; empty for simulated rooms.", **place)
     flags.DEFINE_integer("rooms", 200, "Simulated rooms.", lower_bound=1, **place)
     flags.DEFINE_integer("mining_rounds", 1, "Rounds of mining and training again; needs --negatives.", lower_bound=0, **place)
-    flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", lower_bound=0, **place)
+    flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", lower_bound=1e-6, **place)
     flags.DEFINE_string("recipe", str(shipped.folder("flags") / "wakeword.cfg"), "Flagfile of the training.", **place)
     flags.DEFINE_string("synthesize_flags", "", 'More flags for kws_tf.synthesize, such as "--positives=4000,500,500 --language=de".',
                         **place)
@@ -62,16 +60,22 @@ class Chain:
 
     Args:
         output: folder. dry_run: only print the commands.
+
+    Raises:
+        ConfigError: what was remembered cannot be read.
     """
 
     def __init__(self, output, dry_run=False):
         self.output, self.dry_run = pathlib.Path(output), dry_run
         self._stale = False
         self._state = {"begun": {}, "done": {}}
+        path = self.output / STATE_FILE
         try:
-            self._state |= json.loads((self.output / STATE_FILE).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            self._state |= json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
             logging.info("%s: nothing is done yet.", output)
+        except (OSError, ValueError, TypeError) as error:
+            raise ConfigError(f"{path}: cannot be read ({error}). Delete it to run every step again.") from error
 
     def step(self, name, module, *arguments, run_dir=None):
         """Runs `python -m module arguments`, unless that was done, and nothing before it was done anew.
@@ -92,14 +96,11 @@ class Chain:
             begun = self._state["begun"].get(name) == digest and not self._stale and (run_dir / "config.json").exists()
             command += ["--run_dir", str(run_dir), "--resume" if begun else "--overwrite"]
         self._stale = True
-        print(f"\n== {name}\npython -m {shlex.join(command)}", flush=True)
-        if self.dry_run:
-            return
-        self._remember("begun", name, digest)
-        status = subprocess.run([sys.executable, "-m", *command], env={"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}, check=False).returncode
-        if status:
-            raise KwsError(f"wakeword: the step {name!r} failed with status {status}; what it says is above. Start again to go on there.")
-        self._remember("done", name, digest)
+        if not self.dry_run:
+            self._remember("begun", name, digest)
+        program.run(*command, title=name, hint="Start again to go on there.", dry_run=self.dry_run)
+        if not self.dry_run:
+            self._remember("done", name, digest)
 
     def _remember(self, what, name, digest):
         self._state[what][name] = digest
@@ -137,14 +138,37 @@ def dealt(folder, output, dry_run=False):
     return target
 
 
-def flagfile_value(path, name, default):
-    """A value of a flagfile, text; a missing flag gives the default."""
+def words(name):
+    """The words of a flag that holds more flags.
+
+    Raises:
+        ConfigError: quotes are not closed.
+    """
+    text = FLAGS[name].value
     try:
-        lines = pathlib.Path(path).read_text(encoding="utf-8").split()
-    except OSError as error:
-        raise ConfigError(f"--recipe={path}: cannot be read: {error.strerror}.") from error
-    found = [line.split("=", 1)[1] for line in lines if line.startswith(f"--{name}=")]
-    return found[-1] if found else default
+        return shlex.split(text)
+    except ValueError as error:
+        raise ConfigError(f"--{name}={text!r}: expected flags with spaces between them ({error}).") from error
+
+
+def clip_duration(recipe, train_flags):
+    """Seconds that the network of a recipe sees.
+
+    Args:
+        recipe: flagfile. train_flags: list of further flags of kws_tf.train.
+
+    Raises:
+        ConfigError: the flagfile cannot be read, or the flag has no number.
+    """
+    values = flags.FlagValues()
+    define_config(values, groups=("data",))
+    try:
+        values(["wakeword", f"--flagfile={recipe}", *train_flags], known_only=True)
+    except flags.CantOpenFlagFileError as error:
+        raise ConfigError(f"--recipe={recipe}: cannot be read: {error}") from error
+    except flags.Error as error:
+        raise ConfigError(f"--recipe={recipe}, --train_flags: {error}") from error
+    return values.clip_duration
 
 
 def prepare(chain, other_speech):
@@ -154,17 +178,17 @@ def prepare(chain, other_speech):
         chain: Chain. other_speech: folder of --negatives, "" for none.
     """
     output, data = chain.output, chain.output / "data"
-    seconds = flagfile_value(FLAGS.recipe, "clip_duration", "1.0")
+    seconds = clip_duration(FLAGS.recipe, words("train_flags"))
     own = [text for name, folder in (("recordings", FLAGS.recordings), ("negatives", other_speech)) if folder
            for text in (f"--{name}", folder)]
     phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
     chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own,
-               *shlex.split(FLAGS.synthesize_flags))
+               *words("synthesize_flags"))
     rooms = FLAGS.rir_dir or output / "rooms"
     if not FLAGS.rir_dir:
         chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
     return ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
-            "--noexport", *shlex.split(FLAGS.train_flags))
+            "--noexport", *words("train_flags"))
 
 
 def train(chain, name, run_dir, recipe):
@@ -184,6 +208,8 @@ def main(argv):
         folder = getattr(FLAGS, name)
         if folder and not os.path.isdir(folder):
             raise ConfigError(f"--{name}={folder}: there is no such folder.")
+    # Before hours of work: a wrong one is told at once.
+    mined_train_flags = words("mined_train_flags")
     output = pathlib.Path(FLAGS.output)
     if not FLAGS.dry_run:
         try:
@@ -200,7 +226,7 @@ def main(argv):
         chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", other_speech / "training",
                    "--output", data / "training")
         before, run_dir = run_dir, output / f"run_mined{number}"
-        model = train(chain, f" {number}", run_dir, (*recipe, "--initial_weights", before, *shlex.split(FLAGS.mined_train_flags)))
+        model = train(chain, f" {number}", run_dir, (*recipe, "--initial_weights", before, *mined_train_flags))
     ambient = other_speech / "validation" if other_speech else data / "validation" / "_unknown_"
     chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)

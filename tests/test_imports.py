@@ -16,6 +16,7 @@ ALLOWED = {
     "config": {"errors"},
     "atomic_file": set(),
     "worker_pool": set(),
+    "program": {"errors"},
     "missing_package": set(),
     "shipped": {"errors"},
     "audio": {"errors", "config"},

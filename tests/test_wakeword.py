@@ -36,7 +36,7 @@ def run(monkeypatch):
         wakeword.main(rest)
         return list(commands)
 
-    monkeypatch.setattr(wakeword.subprocess, "run", fake_run)
+    monkeypatch.setattr(wakeword.program.subprocess, "run", fake_run)
     call.failing = failing
     call.commands = commands
     return call
@@ -79,7 +79,7 @@ def test_what_is_done_is_not_done_again_unless_it_changes(run, tmp_path, capsys)
 def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path):
     arguments = ("--phrase=computer", "--output", tmp_path / "wake")
     run.failing.add("kws_tf.train")
-    with pytest.raises(KwsError, match="the step 'train' failed with status 3"):
+    with pytest.raises(KwsError, match="train: python -m kws_tf.train failed with status 3.*Start again to go on there"):
         run(*arguments)
     assert names(run.commands) == ["synthesize", "rooms", "train"] and run.commands[-1][1][-1] == "--overwrite"
     with pytest.raises(KwsError):
@@ -138,17 +138,28 @@ def test_a_dry_run_runs_nothing(run, tmp_path, capsys):
     assert capsys.readouterr().out.count("python -m kws_tf.") == 7 and not (tmp_path / "wake").exists()
 
 
-def test_half_made_rooms_are_made_anew(run, tmp_path):
-    (tmp_path / "wake" / "rooms").mkdir(parents=True)
-    (tmp_path / "wake" / "rooms" / "room_00000.wav").write_text("")
-    run("--phrase=computer", "--output", tmp_path / "wake")
-    assert not (tmp_path / "wake" / "rooms").exists()
+@pytest.mark.parametrize("recipe, more, seconds", [
+    ("--clip_duration=1.5", "", "1.5"), ("# before: --clip_duration=2.0\n--epochs=3", "", "1.0"), ("-clip_duration=1.25", "", "1.25"),
+    ("--clip_duration=1.5", "--clip_duration=0.75 --tau=2", "0.75"),
+])
+def test_what_is_spoken_is_as_long_as_the_network_sees(run, tmp_path, recipe, more, seconds):
+    (tmp_path / "recipe.cfg").write_text(f"{recipe}\n--warmup_epochs=1\n")
+    commands = run("--phrase=computer", "--output", tmp_path / "wake", "--recipe", tmp_path / "recipe.cfg", f"--train_flags={more}")
+    assert value(commands, "synthesize", "--clip_duration") == seconds
+
+
+def test_a_damaged_memory_is_not_taken_for_none(run, tmp_path):
+    (tmp_path / "wakeword.json").write_text("[1]")
+    with pytest.raises(ConfigError, match="wakeword.json: cannot be read .*Delete it to run every step again"):
+        run("--phrase=computer", "--output", tmp_path)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ((), "--phrase and --output are needed"),
     (("--phrase=a", "--output=x", "--negatives=none"), "--negatives=none: there is no such folder"),
     (("--phrase=a", "--output=x", "--recipe=none.cfg", "--dry_run"), "--recipe=none.cfg: cannot be read"), (("x",), "unexpected argument"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--lr='1", "--dry_run"), "--mined_train_flags=.*expected flags with spaces"),
+    (("--phrase=a", "--output=x", "--train_flags=--clip_duration=long", "--dry_run"), "--train_flags: flag --clip_duration=long"),
 ])
 def test_wrong_flags_are_one_clear_error(run, arguments, message):
     with pytest.raises(ConfigError, match=message):

@@ -9,16 +9,15 @@ other words it has never heard. Exits with status 1 if the first gets less than 
 """
 
 import json
-import os
 import pathlib
-import subprocess
 import sys
 import time
 
 from absl import flags
 
+from kws_tf import program
 from kws_tf.config import SPLITS
-from kws_tf.errors import ConfigError, KwsError
+from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
@@ -59,10 +58,10 @@ def demonstrate(data_root, run_dir, recipe, minimum_accuracy):
     """
     begun = time.monotonic()
     make_data(data_root)
-    step("Training and export", "kws_tf.train", "--flagfile", recipe, "--data_root", data_root, "--noise_dir", f"{data_root}/noise",
-         "--run_dir", run_dir, "--overwrite")
-    step("Accuracy of the integer file", "kws_tf.evaluate", "--model", f"{run_dir}/export/pi", "--data_root", data_root,
-         "--split", "testing", "--output", run_dir)
+    program.run("kws_tf.train", "--flagfile", recipe, "--data_root", data_root, "--noise_dir", f"{data_root}/noise", "--run_dir", run_dir,
+                "--overwrite", title="Training and export")
+    program.run("kws_tf.evaluate", "--model", f"{run_dir}/export/pi", "--data_root", data_root, "--split", "testing", "--output", run_dir,
+                title="Accuracy of the integer file")
     stream = listen_to_long_recordings(data_root, run_dir)
     report = json.loads((pathlib.Path(run_dir) / "evaluation_testing.json").read_text(encoding="utf-8"))
     low, high = report["accuracy_interval"]
@@ -91,15 +90,16 @@ def listen_to_long_recordings(data_root, run_dir):
         dict of evaluation_stream.json.
     """
     model = f"{run_dir}/export/tflm_stream"
-    step("Streaming file: PCM in, 20 ms per step, state inside", "kws_tf.convert", "--run_dir", run_dir, "--profile", "tflm",
-         "--streaming", "internal", "--hop_frames", "2")
+    program.run("kws_tf.convert", "--run_dir", run_dir, "--profile", "tflm", "--streaming", "internal", "--hop_frames", 2,
+                title="Streaming file: PCM in, 20 ms per step, state inside")
     for seed, split in enumerate(("validation", "testing"), 1):
-        step(f"Long recording of {split} voices", "tools.long_audio", "--words", f"{data_root}/{split}", "--noise", f"{data_root}/noise",
-             "--speech", f"{data_root}/{split}/_unknown_", "--minutes", str(MINUTES), "--seed", str(seed), "--output", f"{run_dir}/{split}")
-    step("Thresholds", "kws_tf.calibrate", "--model", model, "--ambient", f"{data_root}/validation/_unknown_",
-         "--positives", f"{run_dir}/validation/annotations.json", "--target_fa_per_hour", str(TARGET_PER_HOUR))
-    step("Detections in the long recording", "kws_tf.evaluate", "--model", model, "--annotations", f"{run_dir}/testing/annotations.json",
-         "--output", run_dir)
+        program.run("tools.long_audio", "--words", f"{data_root}/{split}", "--noise", f"{data_root}/noise", "--speech",
+                    f"{data_root}/{split}/_unknown_", "--minutes", MINUTES, "--seed", seed, "--output", f"{run_dir}/{split}",
+                    title=f"Long recording of {split} voices")
+    program.run("kws_tf.calibrate", "--model", model, "--ambient", f"{data_root}/validation/_unknown_", "--positives",
+                f"{run_dir}/validation/annotations.json", "--target_fa_per_hour", TARGET_PER_HOUR, title="Thresholds")
+    program.run("kws_tf.evaluate", "--model", model, "--annotations", f"{run_dir}/testing/annotations.json", "--output", run_dir,
+                title="Detections in the long recording")
     return json.loads((pathlib.Path(run_dir) / "evaluation_stream.json").read_text(encoding="utf-8"))
 
 
@@ -122,19 +122,6 @@ def make_data(data_root):
     made = clip_set.make(data_root, data_settings(), EspeakEngine("en"))
     print(f"{data_root}: {'made' if made else 'there already'}; no speaker is in two splits, manifest.jsonl describes every clip",
           flush=True)
-
-
-def step(title, module, *arguments):
-    """Runs one program of the package in its own process, as a user would, and shows the command.
-
-    Raises:
-        KwsError: the program failed.
-    """
-    print(f"\n== {title}\npython -m {module} {' '.join(arguments)}", flush=True)
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(PROJECT)}
-    status = subprocess.run([sys.executable, "-m", module, *arguments], env=environment, check=False).returncode
-    if status:
-        raise KwsError(f"demo: python -m {module} failed with status {status}; what it says is above.")
 
 
 def main(argv):

@@ -17,11 +17,9 @@ the machine are kept by their last name alone. An error leaves models/ as it was
 
 import dataclasses
 import json
-import os
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
@@ -30,16 +28,17 @@ from absl import flags
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from kws_tf import atomic_file, zoo  # noqa: E402
+from kws_tf import atomic_file, program, zoo  # noqa: E402
 from kws_tf import manifest as manifests  # noqa: E402
 from kws_tf.config import RunConfig, from_dict  # noqa: E402
-from kws_tf.errors import ConfigError, KwsError  # noqa: E402
+from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.evaluation import report_text  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
 from tools import record_result  # noqa: E402
 
 FLAGS = flags.FLAGS
 HOP_FRAMES = 2
+UNCHANGED = "The folder of models is as it was."
 FIGURES = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
 
 
@@ -56,23 +55,10 @@ def define(flag_values=FLAGS):
     flags.DEFINE_multi_string("before", [], "Commands ahead of the training, for the card; once per command.", **place)
     flags.DEFINE_string("ambient", "", "Validation recordings without the keywords, to calibrate.", **place)
     flags.DEFINE_string("positives", "", "Validation recordings with them, to calibrate.", **place)
-    flags.DEFINE_float("target_fa_per_hour", 0.5, "See kws_tf.calibrate.", lower_bound=0, **place)
+    flags.DEFINE_float("target_fa_per_hour", 0.5, "See kws_tf.calibrate.", lower_bound=1e-6, **place)
     flags.DEFINE_string("test_ambient", "", "Other recordings without the keywords, for the figures.", **place)
     flags.DEFINE_string("test_annotations", "", "Other recordings with them, for the figures.", **place)
     flags.DEFINE_string("models_dir", str(ROOT / "models"), "Folder of the models.", **place)
-
-
-def program(module, *arguments):
-    """Runs a program of the package and shows its command.
-
-    Raises:
-        KwsError: it failed.
-    """
-    command = [module, *map(str, arguments)]
-    print(f"\n== python -m {' '.join(command)}", flush=True)
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ, "PYTHONPATH": str(ROOT)}
-    if subprocess.run([sys.executable, "-m", *command], env=environment, check=False).returncode:
-        raise KwsError(f"ship_model: {module} failed; what it says is above. {FLAGS.models_dir} is as it was.")
 
 
 def change(folder, **changes):
@@ -88,7 +74,8 @@ def scored(folder, data_root, scratch, *more):
     Returns:
         dict of evaluation_stream.json, None without --ambient and --annotations in `more`.
     """
-    program("kws_tf.evaluate", "--model", folder, "--data_root", data_root, "--split", "testing", "--nosounds", "--output", scratch, *more)
+    program.run("kws_tf.evaluate", "--model", folder, "--data_root", data_root, "--split", "testing", "--nosounds", "--output", scratch,
+                *more, hint=UNCHANGED)
     found = json.loads((scratch / "evaluation_testing.json").read_text(encoding="utf-8"))
     testing = {name: found[name] for name in FIGURES}
     change(folder, metrics={**manifests.read(folder).metrics, "testing": testing})
@@ -107,13 +94,13 @@ def make(target, scratch):
     common = ("--run_dir", FLAGS.run_dir, "--profile", "tflm", "--data_licence", FLAGS.data_licence, "--data_root", data_root,
               *(("--cache_dir", FLAGS.cache_dir) if FLAGS.cache_dir else ()))
     clip, streaming = target / "clip", target / "streaming"
-    program("kws_tf.convert", *common, "--output", clip)
-    program("kws_tf.convert", *common, "--output", streaming, "--streaming", "internal", "--hop_frames", HOP_FRAMES)
+    program.run("kws_tf.convert", *common, "--output", clip, hint=UNCHANGED)
+    program.run("kws_tf.convert", *common, "--output", streaming, "--streaming", "internal", "--hop_frames", HOP_FRAMES, hint=UNCHANGED)
     for folder in (clip, streaming):
         change(folder, run=record_result.without_folders(config))
     if FLAGS.ambient:
-        program("kws_tf.calibrate", "--model", streaming, "--ambient", FLAGS.ambient, "--positives", FLAGS.positives,
-                "--target_fa_per_hour", FLAGS.target_fa_per_hour)
+        program.run("kws_tf.calibrate", "--model", streaming, "--ambient", FLAGS.ambient, "--positives", FLAGS.positives,
+                    "--target_fa_per_hour", FLAGS.target_fa_per_hour, hint=UNCHANGED)
     scored(clip, data_root, scratch)
     given = (("--ambient", FLAGS.test_ambient), ("--annotations", FLAGS.test_annotations))
     stream = scored(streaming, data_root, scratch, *(text for pair in given if pair[1] for text in pair))

@@ -39,7 +39,7 @@ def commands(monkeypatch):
         commands.append("clip_set.make")
         return True
 
-    monkeypatch.setattr(demo.subprocess, "run", fake_run)
+    monkeypatch.setattr(demo.program.subprocess, "run", fake_run)
     monkeypatch.setattr(clip_set, "make", fake_make)
     return types.SimpleNamespace(run=commands, status=status)
 
