@@ -55,8 +55,8 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     """
     from kws_tf.curation import partition
     from kws_tf.curation.clip_facts import measure_all
-    from kws_tf.curation.speaker_name import SpeakerName
     from kws_tf.dataset.scan import Scan, subfolders
+    from kws_tf.dataset.speaker_name import SpeakerName
 
     speaker_name = SpeakerName(speaker_pattern)
     if not os.path.isdir(root):

@@ -10,7 +10,6 @@ the start to the end of the word in dB relative to a full-scale square wave; a s
 
 import dataclasses
 import pathlib
-import re
 
 import numpy as np
 import soundfile
@@ -18,6 +17,7 @@ from absl import flags
 
 from kws_tf import atomic_file, audio
 from kws_tf.dataset.scan import subfolders
+from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import AudioError, ConfigError
 from kws_tf.evaluation import annotations
 from kws_tf.evaluation.score_track import find_recordings
@@ -49,7 +49,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("count", 1, "Recordings.", lower_bound=1, **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", lower_bound=1000, **place)
     flags.DEFINE_integer("seed", 1, "Of every draw.", **place)
-    flags.DEFINE_string("speaker_pattern", "", "Regular expression with one group that finds the speaker in the name of a clip.", **place)
+    flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the name of a clip.", **place)
     flags.DEFINE_string("source", "", "Noted for every word, such as real or synthetic.", **place)
     flags.DEFINE_enum("format", "flac", ["flac", "wav"], "Of the recordings.", **place)
     flags.DEFINE_string("output", "", "Folder to write, made if it is not there.", **place)
@@ -151,9 +151,9 @@ def make_segment(material, ranges, random, speaker_pattern="", source=""):
     lowered = min(1.0, LARGEST / np.max(np.abs(segment)))
     if not keyword:
         return segment * lowered, None
-    found = re.search(speaker_pattern, path.name) if speaker_pattern else None
+    speaker = SpeakerName(speaker_pattern)(path.name) if speaker_pattern else ""
     conditions = {"snr_db": round(snr, 1) if material.noise else None, "level_dbfs": round(level + 20 * np.log10(lowered), 1),
-                  "room": room, "speaker": found[1] if found else None, "source": source or None, "clip": f"{keyword}/{path.name}"}
+                  "room": room, "speaker": speaker or None, "source": source or None, "clip": f"{keyword}/{path.name}"}
     conditions = {name: value for name, value in conditions.items() if value is not None}
     return segment * lowered, annotations.Word((gap + first) / rate, (gap + last) / rate, keyword, conditions)
 

@@ -12,9 +12,9 @@ from kws_tf.config import SPLITS
 from kws_tf.curation import findings as checks
 from kws_tf.curation.clip_facts import measure_all
 from kws_tf.curation.near_duplicates import near_duplicates
-from kws_tf.curation.speaker_name import SpeakerName
 from kws_tf.curation.suspicious_labels import suspicious_labels
 from kws_tf.dataset.scan import Scan, subfolders
+from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import DatasetError
 
 _MANIFEST_FILE = "manifest.jsonl"

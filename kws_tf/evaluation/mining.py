@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import hashlib
 import io
 import pathlib
 
@@ -14,6 +15,7 @@ from kws_tf.evaluation.score_track import find_recordings, score_recordings
 from kws_tf.runtime import model_file
 from kws_tf.runtime.detection import configure, score_samples
 
+_LONGEST_STEM = 60
 COLUMNS = ("file", "recording", "start_seconds", "keyword", "score")
 
 
@@ -87,20 +89,36 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
-    rows, n_known = [], 0
-    for track, event in events[:limit]:
-        start = max(0, event.peak_sample - length)
-        source = pathlib.Path(track.name).relative_to(root).with_suffix("").as_posix().replace("/", "__")
-        file = folder / f"{source}_{round(1000 * start / rate):07d}.wav"
-        if file.exists():
-            n_known += 1
-        else:
-            atomic_file.write_bytes(file, _wav(audio.read_pcm(track.name, rate)[start:start + length], rate))
-        rows.append({"file": file.relative_to(output).as_posix(), "recording": track.name, "start_seconds": round(start / rate, 3),
-                     "keyword": event.keyword, "score": round(event.score / 255, 4)})
+    chosen = events[:limit]
+    rows, n_known = [None] * len(chosen), 0
+    for name in dict.fromkeys(track.name for track, _ in chosen):
+        pcm = audio.read_pcm(name, rate)
+        stem = pathlib.Path(name).relative_to(root).with_suffix("").as_posix().replace("/", "__")[-_LONGEST_STEM:]
+        for index, event in [(index, event) for index, (track, event) in enumerate(chosen) if track.name == name]:
+            start = max(0, event.peak_sample - length)
+            file, known = _store(folder, f"{stem}_{round(1000 * start / rate):07d}", _wav(pcm[start:start + length], rate))
+            n_known += known
+            rows[index] = {"file": file.relative_to(output).as_posix(), "recording": name, "start_seconds": round(start / rate, 3),
+                           "keyword": event.keyword, "score": round(event.score / 255, 4)}
     table = pathlib.Path(output) / f"mined_{manifest.model_id[:8]}.csv"
     _write_table(table, rows)
     return Mined(rows, n_known, len(events), sum(track.hours for track in tracks), table)
+
+
+def _store(folder, stem, content):
+    """Writes a clip unless it is there; another clip of that name stays, and this one gets a name with its hash.
+
+    Returns:
+        path, whether it was there.
+    """
+    for name in (stem, f"{stem}_{hashlib.sha256(content).hexdigest()[:8]}"):
+        file = folder / f"{name}.wav"
+        if not file.exists():
+            atomic_file.write_bytes(file, content)
+            return file, False
+        if file.read_bytes() == content:
+            return file, True
+    raise ConfigError(f"{file}: exists and holds another clip. Remove it.")
 
 
 def _wav(pcm, sample_rate):

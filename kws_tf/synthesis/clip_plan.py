@@ -7,7 +7,7 @@ import numpy as np
 from kws_tf.config import SPLITS
 from kws_tf.synthesis import noise, speakers
 from kws_tf.synthesis.espeak_engine import pronounce
-from kws_tf.synthesis.settings import SILENCE, UNKNOWN
+from kws_tf.synthesis.settings import SILENCE, UNKNOWN, is_letter
 from kws_tf.synthesis.texts import Piece, Texts, rounds
 
 _NAME_LETTERS = 40
@@ -114,7 +114,7 @@ class _Draw:
 
 def _file_name(pieces):
     text = "-".join(piece.text for piece in pieces)
-    return "".join(letter if letter.isalnum() else "-" for letter in text)[:_NAME_LETTERS].strip("-")
+    return "".join(letter if is_letter(letter) else "-" for letter in text)[:_NAME_LETTERS].strip("-")
 
 
 def _with_phonemes(clips, language):

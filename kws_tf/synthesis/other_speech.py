@@ -1,5 +1,7 @@
 """Recordings without the phrases as clips of `_unknown_`: cut into pieces, each split by recordings of its own."""
 
+import collections
+import dataclasses
 import hashlib
 import os
 import re
@@ -87,7 +89,17 @@ def find(folder, settings):
     if problems:
         raise DatasetError(f"--negatives={folder}: {count(len(problems), 'recording')} cannot be read.", problems)
     logging.info("%s: %s of %.2f hours without the phrases.", folder, count(len(clips), "piece"), hours)
-    return clips
+    return _apart(clips)
+
+
+def _apart(clips):
+    """The clips with a file each: names of recordings may end alike, or differ in what no file name here has."""
+    seen, result = collections.Counter(), []
+    for clip in clips:
+        seen[clip.file] += 1
+        number = f"_{seen[clip.file]}" if seen[clip.file] > 1 else ""
+        result.append(dataclasses.replace(clip, file=f"{clip.file.removesuffix('.flac')}{number}.flac"))
+    return result
 
 
 def _clip(split, folder, path, start, settings):

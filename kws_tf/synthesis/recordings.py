@@ -11,6 +11,7 @@ from absl import logging
 from kws_tf.config import SPLITS
 from kws_tf.dataset.checks import check_folder, count
 from kws_tf.dataset.scan import Scan, subfolders
+from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis.clip_plan import Clip
 from kws_tf.synthesis.settings import SILENCE, UNKNOWN
@@ -21,8 +22,8 @@ _MOST_REPEATS = 20
 def find(folder, settings, speaker_pattern=""):
     """Clips of kind "recording".
 
-    A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase. The
-    speaker is what `speaker_pattern` finds in the path, else the next folder, else the folder itself: one speaker.
+    A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase. Who
+    speaks is told by the path (`SpeakerName`); recordings whose paths do not tell are of one speaker.
     Speakers are dealt to the splits as those of the engine are; fewer than three are all for training, which is said.
     Few recordings of a phrase are repeated in training, 20 times at most, until they are `settings.recorded_share` of its synthetic
     clips: augmentation makes each another one in every epoch, and without it they would hardly be noticed.
@@ -30,30 +31,25 @@ def find(folder, settings, speaker_pattern=""):
     Args:
         folder: of recordings that soundfile reads, at any rate.
         settings: SynthesisConfig.
-        speaker_pattern: regular expression searched for in the path below the class; its first group, or all that it matches, is the
-            speaker.
+        speaker_pattern: see SpeakerName; it is searched for in the path below the class.
 
     Returns:
         List of Clip, sorted by file.
 
     Raises:
-        DatasetError: the folder is missing, holds nothing usable or other classes, or the pattern is wrong or does not match everywhere.
+        DatasetError: the folder is missing, holds nothing usable or other classes, or the pattern does not find a speaker everywhere.
+        ConfigError: the pattern is no regular expression.
     """
     check_folder("recordings", folder)
-    try:
-        pattern = re.compile(speaker_pattern)
-    except re.error as error:
-        raise DatasetError(f"--speaker_pattern={speaker_pattern!r}: not a regular expression ({error}).") from error
+    speaker_name = SpeakerName(speaker_pattern)
     found, problems = [], []
     for label, paths in _by_class(folder, settings, problems).items():
         for path in paths:
-            match = pattern.search(path)
-            if not match:
-                problems.append(f"{label}/{path}: --speaker_pattern={speaker_pattern!r} does not match")
-            elif speaker_pattern:
-                found.append((label, path, match[1] if pattern.groups else match[0]))
+            speaker = speaker_name(path)
+            if speaker_pattern and not speaker:
+                problems.append(f"{label}/{path}: --speaker_pattern={speaker_pattern!r} finds no speaker")
             else:
-                found.append((label, path, path.split("/")[0] if "/" in path else ""))
+                found.append((label, path, speaker))
     if problems or not found:
         what = f"{count(len(problems), 'problem')}." if problems else "there is no recording."
         raise DatasetError(f"--recordings={folder}: {what}", problems)

@@ -1,6 +1,7 @@
 """SynthesisConfig: what a synthesised data set holds, and how much of it."""
 
 import dataclasses
+import unicodedata
 
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
@@ -10,9 +11,15 @@ UNKNOWN, SILENCE = "_unknown_", "_silence_"
 KINDS = ("near_miss", "partial", "repeated", "spliced", "word", "sentence")
 
 
+def is_letter(letter):
+    """Whether a character is a letter, a digit, or a mark that belongs to a letter, as the vowels of Hindi and Arabic do."""
+    return letter.isalnum() or unicodedata.category(letter).startswith("M")
+
+
 def label_of(phrase):
     """The class of a phrase, a name for a folder: "Hey, Jarvis" -> "hey_jarvis"."""
-    return "_".join("".join(letter if letter.isalnum() else " " for letter in phrase.lower().replace("'", "")).split())
+    plain = unicodedata.normalize("NFC", phrase.lower().replace("'", ""))
+    return "_".join("".join(letter if is_letter(letter) else " " for letter in plain).split())
 
 
 @dataclasses.dataclass(frozen=True)

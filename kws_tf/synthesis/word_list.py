@@ -6,7 +6,10 @@ wordfreq (Apache-2.0, its word lists CC BY-SA 4.0) holds 40 languages and works 
 import pathlib
 
 from kws_tf.errors import ConfigError, KwsError
+from kws_tf.synthesis.settings import is_letter
 
+# The apostrophe, and the invisible joiners of Persian and Hindi.
+_WITHIN_WORDS = str.maketrans("", "", "'\u200c\u200d")
 # Single letters are no words, except these.
 _SHORT_WORDS = {"a", "i", "o", "e", "y", "à", "é", "я", "и", "в", "с", "у", "о", "а"}
 
@@ -54,4 +57,6 @@ def _frequent(language, n_words):
 
 
 def _is_word(word):
-    return word.replace("'", "").isalpha() and (len(word) > 1 or word in _SHORT_WORDS)
+    letters = word.translate(_WITHIN_WORDS)
+    return bool(letters) and all(is_letter(letter) and not letter.isnumeric() for letter in letters) and (
+        len(word) > 1 or word in _SHORT_WORDS)

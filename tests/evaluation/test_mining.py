@@ -44,6 +44,21 @@ def test_again_and_with_a_limit(spoken_model, recordings, tmp_path):
     assert (tmp_path / "out" / "_unknown_" / "a_0001100.wav").stat().st_mtime_ns == before
 
 
+def test_clips_of_other_recordings_of_the_same_name_are_kept_apart(spoken_model, recordings, tmp_path):
+    first = mine(spoken_model, recordings, tmp_path / "out")
+    other = speak(300, [(1, 150, 170)])
+    other[1::HOP] = 7
+    soundfile.write(recordings / "sub" / "a.flac", other, 16000)
+    soundfile.write(recordings / ("long_" * 48 + ".wav"), other, 16000)
+    found = mine(spoken_model, recordings, tmp_path / "out")
+    assert found.n_known == len(first.rows) == 3 and len({row["file"] for row in found.rows}) == 5
+    for row in found.rows:
+        start = round(16000 * row["start_seconds"])
+        whole, clip = (soundfile.read(path, dtype="int16")[0] for path in (row["recording"], tmp_path / "out" / row["file"]))
+        np.testing.assert_array_equal(clip, whole[start:start + len(clip)])
+    assert mine(spoken_model, recordings, tmp_path / "out").n_known == 5
+
+
 def test_an_event_at_the_start_gives_the_start(spoken_model, recordings, tmp_path):
     row = mine(spoken_model, recordings / "a.wav", tmp_path / "out", threshold=0.3, keywords=("jarvis",)).rows[-1]
     clip, _ = soundfile.read(tmp_path / "out" / row["file"])

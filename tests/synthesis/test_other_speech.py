@@ -47,6 +47,12 @@ def test_a_piece_is_what_the_recording_has_there(tmp_path):
         other_speech.read(last[0], 16000)
 
 
+def test_recordings_whose_names_differ_little_have_files_of_their_own(tmp_path):
+    write(tmp_path, {f"training/{name}": 1.0 for name in ("a b.wav", "a-b.wav", "a b.flac", "x" * 70 + ".wav", "y" + "x" * 70 + ".wav")})
+    clips = other_speech.find(tmp_path, SETTINGS)
+    assert len(clips) == 5 == len({clip.file for clip in clips}) == len({clip.source for clip in clips})
+
+
 def test_without_folders_whole_recordings_are_dealt_and_later_ones_move_none(tmp_path):
     write(tmp_path, {f"{number:02d}.wav": 1.0 for number in range(40)})
     found = other_speech.by_split(tmp_path, SETTINGS.speaker_shares)

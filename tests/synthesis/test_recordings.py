@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_tf.errors import DatasetError
+from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.synthesis import clip_set, recordings
 from kws_tf.synthesis.render import render
 from kws_tf.synthesis.settings import SynthesisConfig
@@ -47,9 +47,11 @@ def test_a_pattern_finds_the_speaker(tmp_path):
     assert {clip.label for clip in clips} == {"hey_jarvis"}
     with pytest.raises(DatasetError, match="4 problems") as caught:
         recordings.find(tmp_path, SETTINGS, r"^t\d+")
-    assert "hey_jarvis/s01_a.wav: --speaker_pattern='^t\\\\d+' does not match" in str(caught.value)
-    with pytest.raises(DatasetError, match="not a regular expression"):
+    assert "hey_jarvis/s01_a.wav: --speaker_pattern='^t\\\\d+' finds no speaker" in str(caught.value)
+    with pytest.raises(ConfigError, match="not a regular expression"):
         recordings.find(tmp_path, SETTINGS, "(")
+    with pytest.raises(DatasetError, match="4 problems"):
+        recordings.find(tmp_path, SETTINGS, "^(t)?")  # its group finds nothing
 
 
 def test_one_speaker_is_for_training(tmp_path):

@@ -8,7 +8,9 @@ from kws_tf.synthesis.settings import SynthesisConfig, label_of
 
 
 @pytest.mark.parametrize(("phrase", "label"), [("Hey, Jarvis!", "hey_jarvis"), ("don't stop", "dont_stop"), ("Grüß dich", "grüß_dich"),
-                                               ("yes", "yes"), ("...", "")])
+                                               ("yes", "yes"), ("...", ""),
+                                               ("\u0915\u0940", "\u0915\u0940"), ("\u0915\u093f", "\u0915\u093f"),
+                                               ("cafe\u0301 au lait", "caf\u00e9_au_lait")])
 def test_labels_are_names_of_folders(phrase, label):
     assert label_of(phrase) == label
 

@@ -36,3 +36,10 @@ def test_without_the_package_the_message_names_both_ways(monkeypatch):
     monkeypatch.setitem(sys.modules, "wordfreq", None)
     with pytest.raises(KwsError, match=r"kws_tf\[synth\].*--word_list"):
         word_list.load("en", 10)
+
+
+def test_vowel_signs_and_joiners_are_part_of_words(tmp_path):
+    path = tmp_path / "words.txt"
+    words = ("\u0939\u093f\u0928\u094d\u0926\u0940", "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645")
+    path.write_text("\n".join([*words, "\u0968\u0969", "\u200c", "\u0915\u0967"]), encoding="utf-8")
+    assert word_list.load("hi", 10, str(path)) == words

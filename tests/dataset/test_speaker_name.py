@@ -1,6 +1,6 @@
 import pytest
 
-from kws_tf.curation.speaker_name import SpeakerName
+from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import ConfigError
 
 
