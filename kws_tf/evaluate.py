@@ -53,9 +53,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
     flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
     flags.DEFINE_integer("workers", 0, "Interpreters that score side by side; 0 for one per processor.", lower_bound=0, **place)
-    for name in ("cache_dir", "allow_bad_files"):
-        define = flags.DEFINE_string if name == "cache_dir" else flags.DEFINE_boolean
-        define(name, getattr(DataConfig, name), HELP["data"][name], **place)
+    flags.DEFINE_string("cache_dir", DataConfig.cache_dir, HELP["data"]["cache_dir"], **place)
+    flags.DEFINE_boolean("allow_bad_files", DataConfig.allow_bad_files, HELP["data"]["allow_bad_files"], **place)
     flags.DEFINE_enum("audio_backend", "soundfile", ["auto", "tensorflow_io", "soundfile"],
                       "Decoder and resampler: soundfile, as kws_tf.predict uses, or those of training.", **place)
 
@@ -187,6 +186,10 @@ def main(argv):
                           "--annotations.")
     if FLAGS.compare and not FLAGS.data_root:
         raise ConfigError("--compare needs --data_root: two models are compared on clips.")
+    if not (FLAGS.ambient or FLAGS.annotations):
+        for name in ("preset", "keywords", "threshold", "window_scores"):
+            if not FLAGS[name].using_default_value:
+                raise ConfigError(f"--{name} is for the detector in long recordings: give --ambient or --annotations, or leave it away.")
     # The data set and the interpreters: after the flags are known to be good.
     from kws_tf.evaluation import html_report
     from kws_tf.runtime import model_file

@@ -4,6 +4,8 @@ import numpy as np
 
 from kws_tf.errors import ConfigError
 
+_LARGEST_FFT_SIZE = 1 << 16
+
 
 def hann_window(n_samples):
     """Periodic Hann window, w[n] = 0.5 - 0.5 cos(2 pi n / N).
@@ -53,7 +55,7 @@ def mel_matrix(features):
         raise ConfigError(
             f"features: {empty.size} of {features.n_mels} mel bands between {features.low_hz:g} and {features.high_hz:g} Hz hold no FFT "
             f"bin (the first is band {empty[0]}): bins are {features.sample_rate / features.fft_size:g} Hz apart with "
-            f"fft_size={features.fft_size}. Use fewer --n_mels or --fft_size={_sufficient_fft_size(features)}.")
+            f"fft_size={features.fft_size}. Use fewer --n_mels or {_remedy(features)}.")
     return weights
 
 
@@ -80,9 +82,11 @@ def _triangles(features, fft_size):
     return np.maximum(0, np.minimum((hz - low) / (centre - low), (high - hz) / (high - centre)))
 
 
-def _sufficient_fft_size(features):
-    """The smallest doubling of fft_size that leaves no band empty."""
+def _remedy(features):
+    """The smallest doubling of fft_size that leaves no band empty, or a wider range where that would be beyond all reason."""
     fft_size = 2 * features.fft_size
-    while (_triangles(features, fft_size).sum(0) == 0).any():
+    while fft_size <= _LARGEST_FFT_SIZE:
+        if (_triangles(features, fft_size).sum(0) > 0).all():
+            return f"--fft_size={fft_size}"
         fft_size *= 2
-    return fft_size
+    return "a wider range from --low_hz to --high_hz"

@@ -7,13 +7,17 @@ REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+).*extra == [\"'](\w+)[\"']")
 
 
 def extras_with(package):
-    """Extras of kws_tf that require a package, in the order of pyproject.toml.
+    """Extras of kws_tf that require a package, in the order of pyproject.toml; none where kws_tf itself is not installed.
 
     Args:
         package: its import name or distribution name.
     """
     wanted = _plain(package)
-    found = (REQUIREMENT.match(line) for line in importlib.metadata.requires("kws_tf") or ())
+    try:
+        lines = importlib.metadata.requires("kws_tf") or ()
+    except importlib.metadata.PackageNotFoundError:  # a checkout that runs as it is
+        return []
+    found = map(REQUIREMENT.match, lines)
     return list(dict.fromkeys(match[2] for match in found if match and _plain(match[1]) == wanted))
 
 

@@ -7,7 +7,7 @@ from kws_tf.errors import ConfigError
 
 
 def folder(name):
-    """The folder of a checkout, or that of an installed package.
+    """The folder of a checkout, or that of an installed package, for all users or for one.
 
     Args:
         name: "flags", "models" or "firmware".
@@ -18,7 +18,8 @@ def folder(name):
     Raises:
         ConfigError: neither is there.
     """
-    places = (pathlib.Path(__file__).resolve().parents[1] / name, pathlib.Path(sysconfig.get_path("data"), "share", "kws_tf", name))
+    installed = (sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user")))
+    places = (pathlib.Path(__file__).resolve().parents[1] / name, *(pathlib.Path(data, "share", "kws_tf", name) for data in installed))
     for place in places:
         if place.is_dir():
             return place

@@ -100,6 +100,7 @@ def test_detector_flags_and_no_report(run, spoken_model, long_recordings):
     (["--ambient", ".", "--preset", "strict"], ConfigError, "has no presets yet; make them with python -m kws_tf.calibrate"),
     (["--ambient", ".", "--keywords", "alexa"], ConfigError, "--keywords: alexa; the labels of model.tflite are"),
     (["--ambient", ".", "--compare", "x"], ConfigError, "--compare needs --data_root"),
+    (["--data_root", ".", "--threshold", 0.9], ConfigError, "--threshold is for the detector in long recordings"),
 ])
 def test_wrong_arguments_for_long_recordings(run, spoken_model, arguments, error, message):
     with pytest.raises(error, match=message):

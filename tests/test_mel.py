@@ -64,3 +64,8 @@ def test_dct_matrix_is_orthonormal_and_equals_scipy():
     matrix = mel.dct_matrix(40, 40)
     np.testing.assert_allclose(matrix.T @ matrix, np.eye(40), atol=1e-12)
     np.testing.assert_allclose(mel.dct_matrix(13, 40), fft.dct(np.eye(40), type=2, norm="ortho")[:, :13], atol=1e-12)
+
+
+def test_a_range_that_no_fft_can_resolve_is_told_at_once():
+    with pytest.raises(ConfigError, match="Use fewer --n_mels or a wider range from --low_hz to --high_hz"):
+        mel.mel_matrix(FeatureConfig(low_hz=1000.1, high_hz=1000.2))

@@ -36,3 +36,11 @@ def test_a_missing_package_is_explained_with_its_extra():
 @pytest.mark.parametrize("name", ["kws_tf.nothing", "somebody_elses", None])
 def test_what_no_extra_brings_is_not_explained(name):
     assert missing_package.explain(ModuleNotFoundError("No module", name=name)) is None
+
+
+def test_a_checkout_that_is_not_installed_explains_nothing_and_hides_nothing(monkeypatch):
+    def requires(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "requires", requires)
+    assert missing_package.explain(ModuleNotFoundError("No module named 'tqdm'", name="tqdm")) is None

@@ -15,12 +15,13 @@ def test_a_checkout_has_its_own_folders():
 
 def test_an_installed_package_has_them_below_share(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped, "__file__", str(tmp_path / "site-packages" / "kws_tf" / "shipped.py"))
-    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path / name))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name, scheme="all": str(tmp_path / scheme / name))
     with pytest.raises(ConfigError, match="the folder flags/ of kws_tf is not there; looked for .*share/kws_tf/flags"):
         shipped.folder("flags")
-    wanted = tmp_path / "data" / "share" / "kws_tf" / "flags"
-    wanted.mkdir(parents=True)
-    assert shipped.folder("flags") == wanted
+    for scheme in (sysconfig.get_preferred_scheme("user"), "all"):  # pip install --user, and without
+        wanted = tmp_path / scheme / "data" / "share" / "kws_tf" / "flags"
+        wanted.mkdir(parents=True)
+        assert shipped.folder("flags") == wanted
 
 
 def test_a_wheel_carries_every_file_of_the_firmware_and_of_the_models():

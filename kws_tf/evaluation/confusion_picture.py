@@ -31,8 +31,9 @@ def draw_confusion(report, path):
         if count:
             axes.text(column, row, f"{count}\n{_percent(shares[row, column])}", ha="center", va="center", size=text_size,
                       color="white" if shares[row, column] > 0.55 else "black")
-    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor")
-    axes.set_yticks(range(len(labels)), [f"{label} ({total})" for label, total in zip(labels, counts.sum(axis=1), strict=True)])
+    axes.set_xticks(range(len(labels)), labels, rotation=45, ha="right", rotation_mode="anchor", parse_math=False)
+    axes.set_yticks(range(len(labels)), [f"{label} ({total})" for label, total in zip(labels, counts.sum(axis=1), strict=True)],
+                    parse_math=False)
     axes.set_xlabel("predicted class")
     axes.set_ylabel("true class (clips)")
     low, high = report["accuracy_interval"]

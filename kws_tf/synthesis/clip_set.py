@@ -75,8 +75,9 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
             journal.write(done[-1] + "\n")
             journal.flush()
     atomic_file.write_text(partial / MANIFEST_FILE, "".join(line + "\n" for line in done))
-    (partial / _JOURNAL_FILE).unlink()
+    # In this order: without its journal, a set that was killed here would be made again from the start.
     os.rename(partial, output_dir)
+    (output_dir / _JOURNAL_FILE).unlink()
     logging.info("%s: %d clips by %d speakers.", output_dir, len(clips), len({clip.speaker for clip in clips if clip.speaker}))
     return True
 
@@ -115,8 +116,9 @@ def _resume(partial, identity, clips):
             logging.info("%s: going on after %d of %d clips.", partial, len(lines), len(clips))
             (partial / _JOURNAL_FILE).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
             return lines
-    except (DatasetError, OSError, ValueError):
-        pass
+    except (DatasetError, OSError, ValueError, KeyError, TypeError):
+        if partial.exists():
+            logging.warning("%s: left by a run of other settings or another version; it is made anew.", partial)
     shutil.rmtree(partial, ignore_errors=True)
     for folder in {(partial / clip.file).parent for clip in clips} | {partial / "noise"}:
         folder.mkdir(parents=True)

@@ -29,7 +29,7 @@ def draw_curves(history, path, title, monitor="accuracy"):
         panels.append(("Gates", "closed gates [%]", {"training": "sparsity"}))
     figure = Figure(figsize=(5 * len(panels), 4.2), layout="constrained")
     FigureCanvasAgg(figure)
-    figure.suptitle(title)
+    figure.suptitle(title, parse_math=False)
     for axes, (name, unit, curves) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         scale = 100 if "%" in unit else 1
         for label, key in curves.items():

@@ -32,6 +32,11 @@ def test_axes_title_counts_and_percentages(drawn):
     assert cells == {(0, 0): "3\n75%", (1, 0): "1\n25%", (1, 1): "2\n100%"}
 
 
+def test_names_of_classes_are_no_formulas(drawn):
+    report = classification.report(np.array([0, 1]), np.eye(2), ("5$_$", "$\\frac$"))
+    assert [label.get_text() for label in drawn(report).axes[0].get_xticklabels()] == ["5$_$", "$\\frac$"]
+
+
 @pytest.mark.parametrize("share, text", [
     (1.0, "100%"), (0.9994, "99.9%"), (0.996, "99.6%"), (0.5, "50%"), (0.034, "3.4%"), (0.0002, "0.1%")])
 def test_percentages_never_claim_all_or_nothing(share, text):
