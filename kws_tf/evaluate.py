@@ -210,4 +210,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run(main, define)
+    run(main, define, extra="train")

@@ -233,7 +233,7 @@ def _refuse_unused(values, config):
         raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove it, or choose the other mode.")
 
 
-def run(main, define=None):
+def run(main, define=None, extra=""):
     """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1;
     a package that is not installed too, with the extra of kws_tf that brings it.
 
@@ -242,11 +242,12 @@ def run(main, define=None):
     Args:
         main: takes argv without the flags and returns the exit status or None.
         define: called with the global FLAGS before parsing, to define the program's flags; None if they exist already.
+        extra: of kws_tf that the program needs; named where several bring what is missing.
     """
-    if define is not None and (status := _guarded(define, flags.FLAGS)):
+    if define is not None and (status := _guarded(define, extra, flags.FLAGS)):
         sys.exit(status)
     flags.FLAGS.set_default("showprefixforinfo", False)
-    app.run(functools.partial(_guarded, main), flags_parser=_parse)
+    app.run(functools.partial(_guarded, main, extra), flags_parser=_parse)
 
 
 def _parse(argv):
@@ -258,13 +259,13 @@ def _parse(argv):
     return app.parse_flags_with_usage(argv)
 
 
-def _guarded(main, argv):
+def _guarded(main, extra, argv):
     try:
         return main(argv)
     except KwsError as error:
         return _failed(str(error))
     except ModuleNotFoundError as error:
-        explanation = missing_package.explain(error)
+        explanation = missing_package.explain(error, extra)
         if explanation is None:
             raise
         return _failed(explanation)

@@ -1,6 +1,7 @@
 """Says which extra brings a package that is not installed."""
 
 import importlib.metadata
+import importlib.util
 import re
 
 REQUIREMENT = re.compile(r"^([A-Za-z0-9_.-]+).*extra == [\"'](\w+)[\"']")
@@ -21,11 +22,25 @@ def extras_with(package):
     return list(dict.fromkeys(match[2] for match in found if match and _plain(match[1]) == wanted))
 
 
-def explain(error):
+def require(package):
+    """Looks for a package that will be needed later, so that nobody waits for work that cannot be finished.
+
+    Args:
+        package: its import name.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise ModuleNotFoundError(f"No module named {package!r}", name=package)
+
+
+def explain(error, extra=""):
     """One line for a ModuleNotFoundError of a package that an extra brings; None if it is none of those.
 
     Args:
         error: ModuleNotFoundError.
+        extra: the extra that the program needs anyway; it is named alone if it brings the package.
 
     Example:
         >>> explain(ModuleNotFoundError("No module named 'tqdm'", name="tqdm"))
@@ -35,6 +50,7 @@ def explain(error):
     extras = extras_with(package) if package else []
     if not extras:
         return None
+    extras = [extra] if extra in extras else extras
     others = "".join(f" or 'kws_tf[{extra}]'" for extra in extras[1:])
     return f"the package {package} is not installed; this program needs it. Install it with: pip install 'kws_tf[{extras[0]}]'{others}"
 

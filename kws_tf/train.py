@@ -16,7 +16,7 @@ import pathlib
 
 from absl import flags, logging
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, missing_package
 from kws_tf.errors import ConfigError, ConversionError
 from kws_tf.flags import define_config, run, run_config
 
@@ -181,6 +181,7 @@ def main(argv):
             os.environ[name] = str(FLAGS.threads)
     config, folder = _configuration()
     # Keras and TensorFlow take seconds to import: only when settings and clips are known to be good.
+    missing_package.require("keras")
     from kws_tf import dataset
 
     clips = dataset.load(config.data, config.features.sample_rate)
@@ -200,4 +201,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    run(main, define)
+    run(main, define, extra="train")

@@ -232,6 +232,8 @@ def main(argv):
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)
     unheard = other_speech / "testing" if other_speech else data / "testing" / "_unknown_"
     chain.step("evaluate", "kws_tf.evaluate", "--model", model, "--ambient", unheard)
+    if FLAGS.dry_run:
+        return
     if not FLAGS.negatives:
         logging.warning("Without --negatives the thresholds were set on synthetic speech. Record an hour of the place where the device "
                         "will be, and run this again with it: only then the false accepts are known.")

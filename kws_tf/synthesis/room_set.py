@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 import soundfile
-import tqdm
 
 from kws_tf import atomic_file, worker_pool
 from kws_tf.errors import ConfigError, DatasetError, KwsError
@@ -168,6 +167,8 @@ def make(output_dir, settings, *, n_workers=1, progress=True):
     Raises:
         DatasetError: the folder exists and is not empty, or cannot be made.
     """
+    import tqdm
+
     output_dir = pathlib.Path(output_dir)
     rng = np.random.default_rng(settings.seed)
     rooms = [draw(settings, rng) for _ in range(settings.rooms)]
