@@ -62,13 +62,6 @@ def test_the_extra_of_the_program_is_named_alone_if_it_brings_the_package(extra,
     assert missing_package.explain(error, extra).endswith(f"Install it with: pip install {named}")
 
 
-def test_a_checkout_that_is_not_installed_knows_no_extras(monkeypatch):
-    def not_installed(name):
-        raise importlib.metadata.PackageNotFoundError(name)
-    monkeypatch.setattr(importlib.metadata, "requires", not_installed)
-    assert missing_package.explain(ModuleNotFoundError("No module named 'tqdm'", name="tqdm")) is None
-
-
 def test_a_package_is_required_by_its_name():
     missing_package.require("numpy")
     with pytest.raises(ModuleNotFoundError, match="No module named 'no_such_package'") as caught:
