@@ -9,7 +9,8 @@
     cosine       MFCC
 
 Each stage is a function on graph.Graph, the set of integer operators that all runtimes agree on. kws_tf.tflite.graph.TfliteGraph
-writes them into a flatbuffer; numpy_graph.NumpyGraph computes them. docs/frontend.md has the derivations and figures.
+writes them into a flatbuffer; numpy_graph.NumpyGraph computes them, and numpy_program.NumpyProgram computes them often. docs/frontend.md
+has the derivations and figures.
 """
 
 from kws_tf.front_end.build import build_clip_front_end, build_front_end

@@ -28,37 +28,49 @@ def quantise_multiplier(real):
     return q, shift
 
 
-def rescale_wide(accumulator, real):
-    """Scales 64-bit accumulators as CONV_2D with 64-bit bias and BATCH_MATMUL do for int16: factor of 16 bits, rounded once, half up.
+def short_ratio(real):
+    """The scale ratio of CONV_2D with 64-bit bias and of BATCH_MATMUL for int16: the upper 16 bits of quantise_multiplier.
 
     Args:
-        accumulator: int64 array of any shape. real: float scalar, or one per entry of the last axis.
+        real: float, or several.
 
     Returns:
-        int64 array, not yet clamped.
+        float64 of the shape of real, m * 2**-s with m below 2**15. The kernels' result, rounded once and half up, is
+        floor(sum * ratio + 1/2): exact in float64 for sums below 2**37.
     """
     pairs = [quantise_multiplier(value) for value in np.atleast_1d(real).tolist()]
-    # the kernels keep the upper 16 bits of q, and saturate where the rounding would carry into the 17th
-    short = np.array([(q + 2**15) >> 16 if q < 0x7FFF0000 else 0x7FFF for q, _ in pairs], np.int64)
-    shift = np.array([15 - shift for _, shift in pairs], np.int64)
-    return (accumulator * short + (1 << (shift - 1))) >> shift
+    # the kernels saturate where the rounding to 16 bits would carry into the 17th
+    short = [math.ldexp((q + 2**15) >> 16 if q < 0x7FFF0000 else 0x7FFF, shift - 15) for q, shift in pairs]
+    return np.array(short).reshape(np.shape(real))
+
+
+def floor_int16(values, low=INT16_MIN, high=INT16_MAX):
+    """Real values rounded down and saturated, as int16. The array is overwritten.
+
+    Args:
+        values: float64. low, high: integers.
+    """
+    np.clip(np.floor(values, out=values), low, high, out=values)
+    return values.astype(np.int16)
 
 
 def rescale_narrow(accumulator, real):
     """Scales 32-bit accumulators as MUL does for int16: a doubling high product rounded half up, then a shift rounded half away from 0.
 
     Args:
-        accumulator: int64 array whose values fit 32 bits. real: factor below 1.
+        accumulator: integers that fit 32 bits, not -2**31 ... 2**31 - 1 themselves. real: factor below 1.
 
     Returns:
-        int64 array, not yet clamped.
+        integers, not yet clamped.
     """
     q, shift = quantise_multiplier(real)
-    high = (accumulator * q + 2**30) >> 31
+    # a power of two needs no 64 bits
+    high = (accumulator + 1) >> 1 if q == 2**30 else (accumulator.astype(np.int64) * q + 2**30) >> 31
     if shift == 0:
         return high
-    remainder, half = high & ((1 << -shift) - 1), (1 << -shift) >> 1
-    return (high >> -shift) + (remainder > half - 1 + (high < 0))
+    sign = high >> (8 * high.itemsize - 1)
+    high += sign + ((1 << -shift) >> 1)
+    return high >> -shift
 
 
 def quantise_int8(steps, scale, new_scale, zero_point):

@@ -5,7 +5,10 @@ import numpy as np
 from kws_tf.errors import AudioError
 from kws_tf.front_end import dft, framing
 from kws_tf.front_end.build import build_front_end
-from kws_tf.front_end.numpy_graph import NumpyGraph
+from kws_tf.front_end.numpy_program import NumpyProgram
+
+# Windows that are computed together: what a block holds between two operators fits the cache of a processor.
+BLOCK_WINDOWS = (1, 16, 128)
 
 
 class IntegerFeatures:
@@ -35,7 +38,8 @@ class IntegerFeatures:
         self.features = features
         self._floor = floor
         self._columns = dft.plan(features).columns
-        self.scale = self._run(np.zeros((1, features.window_samples), np.int16)).scale
+        self._programs = {}
+        self.scale = self._program(BLOCK_WINDOWS[0]).output.scale
 
     def __call__(self, pcm):
         pcm = np.asarray(pcm)
@@ -45,10 +49,27 @@ class IntegerFeatures:
         n_frames = self.features.n_frames(pcm.shape[-1])
         windows = np.lib.stride_tricks.sliding_window_view(pcm, self.features.window_samples, axis=-1)
         windows = windows[..., ::self.features.hop_samples, :][..., :n_frames, :]
-        steps = self._run(windows.reshape(-1, self.features.window_samples)).value
+        steps = self._run(windows.reshape(-1, self.features.window_samples))
         return steps.reshape(*pcm.shape[:-1], n_frames, self.features.n_features)
 
     def _run(self, windows):
-        graph = NumpyGraph()
-        frames = windows.reshape(len(windows), -1, 1, self._columns)
-        return build_front_end(graph, graph.input(frames, framing.PCM_SCALE), self.features, floor=self._floor)
+        """int16 [windows, n_features] of int16 [windows, window_samples], block by block."""
+        results, start = [], 0
+        while start < len(windows):
+            size = next(size for size in BLOCK_WINDOWS if size >= min(len(windows) - start, BLOCK_WINDOWS[-1]))
+            results.append(self._program(size)(self._rows(windows[start:start + size], size)))
+            start += size
+        return np.concatenate([result.reshape(-1, self.features.n_features) for result in results])[:len(windows)]
+
+    def _rows(self, windows, size):
+        """The shape that the front end starts with; zeros in the place of missing windows."""
+        if len(windows) < size:
+            windows = np.concatenate([windows, np.zeros((size - len(windows), windows.shape[1]), np.int16)])
+        return windows.reshape(size, -1, 1, self._columns)
+
+    def _program(self, size):
+        if size not in self._programs:
+            program = NumpyProgram((size, self.features.window_samples // self._columns, 1, self._columns), framing.PCM_SCALE)
+            build_front_end(program, program.source, self.features, floor=self._floor)
+            self._programs[size] = program
+        return self._programs[size]

@@ -16,22 +16,19 @@ def test_a_multiplier_that_rounds_up_to_the_next_power_of_two_stays_in_31_bits()
     assert fixed_point.quantise_multiplier(1 - 2.0**-33) == (2**30, 1)
 
 
-def test_wide_rescaling_rounds_half_up_once():
-    values = np.array([-3, -2, -1, 0, 1, 2, 3, 2**40])
-    assert fixed_point.rescale_wide(values, 0.5).tolist() == [-1, -1, 0, 0, 1, 1, 2, 2**39]
-
-
-def test_wide_rescaling_keeps_16_bits_of_the_factor():
+def test_a_short_ratio_keeps_16_bits_of_the_factor():
     # 1/3 is 0x55555555 / 2**32; the upper 16 bits are 0x5555 / 2**16
-    assert fixed_point.rescale_wide(np.array([3 * 2**30]), 1 / 3).tolist() == [(3 * 2**30 * 0x5555 + 2**15) >> 16]
+    assert fixed_point.short_ratio(1 / 3) == 0x5555 / 2**16
+    assert fixed_point.short_ratio([0.5, 0.25]).tolist() == [0.5, 0.25]
 
 
-def test_wide_rescaling_saturates_a_factor_that_would_round_up_to_17_bits():
-    assert fixed_point.rescale_wide(np.array([32768]), 1 - 2.0**-20).tolist() == [32767]
+def test_a_short_ratio_that_would_round_up_to_17_bits_saturates():
+    assert fixed_point.short_ratio(1 - 2.0**-20) == 0x7FFF / 2**15
 
 
-def test_wide_rescaling_takes_a_factor_per_output():
-    assert fixed_point.rescale_wide(np.array([[8, 8], [4, 4]]), np.array([0.5, 0.25])).tolist() == [[4, 2], [2, 1]]
+def test_rounding_down_saturates():
+    assert fixed_point.floor_int16(np.array([-1.5, -0.25, 0.75, 40000.0, -40000.0])).tolist() == [-2, -1, 0, 32767, -32768]
+    assert fixed_point.floor_int16(np.array([-1.5, 9.5]), 0, 8).tolist() == [0, 8]
 
 
 def gemmlowp(value, q, shift):
@@ -52,6 +49,7 @@ def test_narrow_rescaling_is_that_of_gemmlowp(real):
     q, shift = fixed_point.quantise_multiplier(real)
     expected = [gemmlowp(value, q, shift) for value in values.tolist()]
     assert fixed_point.rescale_narrow(values, real).tolist() == expected
+    assert fixed_point.rescale_narrow(values.astype(np.int32), real).tolist() == expected
 
 
 def test_rows_get_the_scale_with_the_smallest_error():

@@ -3,7 +3,7 @@ import pytest
 
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig
 from kws_tf.errors import AudioError
-from kws_tf.front_end import IntegerFeatures, build_clip_front_end, framing
+from kws_tf.front_end import IntegerFeatures, build_clip_front_end, framing, twin
 from kws_tf.front_end.numpy_graph import NumpyGraph
 
 
@@ -39,3 +39,11 @@ def test_it_is_the_graph_of_the_whole_clip(speech_like):
 def test_other_input_is_refused(pcm):
     with pytest.raises(AudioError, match="must be int16"):
         IntegerFeatures(FeatureConfig())(pcm)
+
+
+def test_long_audio_is_the_same_for_any_block(speech_like, monkeypatch):
+    pcm = speech_like(160 * 200 + 320, 16000, -20)
+    whole = IntegerFeatures(FeatureConfig())(pcm)
+    assert whole.shape == (200, 40)
+    monkeypatch.setattr(twin, "BLOCK_WINDOWS", (1, 7))
+    np.testing.assert_array_equal(IntegerFeatures(FeatureConfig())(pcm), whole)
