@@ -120,8 +120,9 @@ def print_stream_report(report):
     detector, figures = report["detector"], report["speed"]
     print(f"{report['model']['file']} ({report['model']['profile']})")
     print(report_text.detector_line(detector["settings"], detector["score_seconds"], detector))
-    print(f"{figures['audio_seconds'] / 3600:.3f} hours of audio in {figures['wall_seconds']:.1f} s: {figures['times_real_time']:.0f} "
-          f"times real time, {figures['times_real_time_per_core']:.0f} per core")
+    print(f"{figures['audio_seconds'] / 3600:.3f} hours of audio in {figures['wall_seconds']:.1f} s on the clock and "
+          f"{figures['processor_seconds']:.1f} s of the processor: {figures['times_real_time']:.0f} times real time, "
+          f"{figures['times_real_time_per_core']:.0f} per core")
     if report["ambient"]:
         by_keyword = ", ".join(f"{keyword} {count}" for keyword, count in report["ambient"]["by_keyword"].items())
         print(f"without the keywords: {report_text.false_accept_line(report['ambient'])} ({by_keyword})")

@@ -142,8 +142,10 @@ def tone_dataset(tmp_path_factory):
 def spoken_model(monkeypatch, tmp_path_factory):
     """Export folder of a streaming model that is played by tests.spoken_stream.SpokenStream in this process."""
     from kws_tf import runtime
+    from kws_tf.evaluation import score_track
 
     monkeypatch.setattr(runtime, "Stream", spoken_stream.SpokenStream)
+    monkeypatch.setattr(score_track, "RecordingStream", spoken_stream.SpokenStream)
     return spoken_stream.write_model(tmp_path_factory.mktemp("spoken") / "model")
 
 

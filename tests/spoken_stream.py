@@ -42,6 +42,9 @@ class SpokenStream:
             self._rest = self._rest[HOP:]
         return frames
 
+    def logits(self, pcm):
+        return np.array([frame.logits for frame in self.process(pcm)], np.int8).reshape(-1, 3)
+
     def flush(self):
         return []
 

@@ -36,7 +36,7 @@ ALLOWED = {
     "training": FOUNDATION | KERAS_STACK,
     "tflite": FOUNDATION | {"features", "front_end", "layers", "models", "streaming", "runtime"},
     "runtime": FOUNDATION,
-    "evaluation": FOUNDATION | {"runtime", "dataset"},
+    "evaluation": FOUNDATION | {"runtime", "dataset", "front_end"},
     "synthesis": FOUNDATION | {"dataset", "runtime", "evaluation"},
     "curation": FOUNDATION | {"dataset", "runtime", "evaluation"},
 }

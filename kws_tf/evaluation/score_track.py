@@ -10,11 +10,12 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from kws_tf import audio, runtime
+from kws_tf import audio
 from kws_tf.dataset.scan import Scan
 from kws_tf.errors import AudioError, DatasetError
+from kws_tf.evaluation.recording_stream import RecordingStream
 from kws_tf.runtime import detector
-from kws_tf.runtime.detection import logits_spec
+from kws_tf.runtime.detection import logits_spec, score_samples
 from kws_tf.runtime.score_bytes import ScoreBytes
 
 # Every process opens its model once and keeps it for all its recordings.
@@ -29,7 +30,7 @@ class Track:
         name: path of the file.
         scores: uint8 [scores, classes]. end_samples: int64 [scores], samples since the start at the end of every hop.
         n_samples: length of the recording. sample_rate: Hz.
-        seconds: time of the processor.
+        seconds: time of the processor, for reading and scoring.
     """
 
     name: str
@@ -78,7 +79,7 @@ def find_recordings(path):
     return [path / file.path for file in scan.files]
 
 
-def score_pcm(stream, pcm, name="", chunk_samples=1 << 15):
+def score_pcm(stream, pcm, name="", chunk_samples=1 << 20):
     """Scores of one recording, from a reset on.
 
     Args:
@@ -93,13 +94,10 @@ def score_pcm(stream, pcm, name="", chunk_samples=1 << 15):
     begun = time.process_time()
     to_bytes = ScoreBytes(logits_spec(stream.manifest))
     stream.reset()
-    frames = []
-    for start in range(0, len(pcm), chunk_samples):
-        frames += stream.process(pcm[start:start + chunk_samples])
-    n_classes = len(stream.labels)
-    logits = np.array([frame.logits for frame in frames], to_bytes.dtype).reshape(-1, n_classes)
-    ends = np.array([frame.end_samples for frame in frames], np.int64)
-    return Track(str(name), to_bytes(logits), ends, len(pcm), stream.manifest.sample_rate, time.process_time() - begun)
+    chunks = [stream.logits(pcm[start:start + chunk_samples]) for start in range(0, max(1, len(pcm)), chunk_samples)]
+    scores = to_bytes(np.concatenate(chunks))
+    ends = score_samples(stream.manifest) * np.arange(1, len(scores) + 1)
+    return Track(str(name), scores, ends, len(pcm), stream.manifest.sample_rate, time.process_time() - begun)
 
 
 def score_recordings(model_path, paths, *, workers=None, progress=True, title="listening", **options):
@@ -136,12 +134,12 @@ def speed(tracks, wall_seconds):
     """How fast a set of recordings was scored.
 
     Returns:
-        dict: audio_seconds, wall_seconds, times_real_time (audio over wall-clock time) and times_real_time_per_core (audio over the
-        processor time of all processes, which other programs on the machine do not change).
+        dict: audio_seconds; wall_seconds; processor_seconds of all processes, for reading and scoring; times_real_time (audio over
+        wall-clock time) and times_real_time_per_core (audio over processor time, which other programs change less).
     """
     audio_seconds = sum(track.n_samples / track.sample_rate for track in tracks)
     busy = sum(track.seconds for track in tracks)
-    return {"audio_seconds": audio_seconds, "wall_seconds": wall_seconds,
+    return {"audio_seconds": audio_seconds, "wall_seconds": wall_seconds, "processor_seconds": busy,
             "times_real_time": audio_seconds / wall_seconds if wall_seconds else 0.0,
             "times_real_time_per_core": audio_seconds / busy if busy else 0.0}
 
@@ -184,7 +182,7 @@ def _in_processes(model_path, function, items, order, workers, options, take):
 
 
 def _open(model_path, options):
-    return runtime.Stream(model_path, **options)
+    return RecordingStream(model_path, **options)
 
 
 def _run(model_path, options, function, item):
@@ -195,8 +193,10 @@ def _run(model_path, options, function, item):
 
 def _score_file(stream, path):
     """A Track, or the AudioError: problems of all files are told together."""
+    begun = time.process_time()
     try:
-        return score_pcm(stream, audio.read_pcm(path, stream.manifest.sample_rate), path)
+        track = score_pcm(stream, audio.read_pcm(path, stream.manifest.sample_rate), path)
+        return dataclasses.replace(track, seconds=time.process_time() - begun)
     except AudioError as error:
         return error
 

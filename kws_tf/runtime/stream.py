@@ -60,15 +60,11 @@ class Stream:
         manifest, content = model_file.read(path, "streaming")
         if manifest.kind != "streaming":
             raise ModelFileError(f"{manifest.model_file}: a {manifest.kind} model; a stream needs one made with --streaming.")
-        self.manifest, self.labels, self.hop_samples = manifest, manifest.labels, manifest.streaming.hop_samples
-        self._section = manifest.streaming
-        self._content, self._interpreter_name = content, interpreter
+        self._interpreter_name = interpreter
         self.kernels = kernels_for(manifest) if kernels == AUTO else kernels
-        self._check_manifest()
-        self._open()
-        features = manifest.features
+        self._play(manifest, content)
         try:
-            self._extract = FeatureStream(features) if manifest.input_kind == "features" else None
+            self._extract = FeatureStream(manifest.features) if manifest.input_kind == "features" else None
         except ConfigError as error:
             raise ModelFileError(f"manifest: {error}") from error
         self._begin()
@@ -92,18 +88,30 @@ class Stream:
         Raises:
             AudioError: not one-dimensional int16, or the recording was ended by flush().
         """
+        return self._frames(self.logits(pcm))
+
+    def logits(self, pcm):
+        """As process, without an object for every score.
+
+        Args:
+            pcm: int16 [samples].
+
+        Returns:
+            [scores, classes], the logits of process.
+
+        Raises:
+            AudioError: see process.
+        """
         pcm = np.asarray(pcm)
         if pcm.dtype != np.int16 or pcm.ndim != 1:
             raise AudioError(f"PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}.")
         if self._ended:
             raise AudioError("this recording was ended by flush(); call reset() before the next one.")
         samples = np.concatenate([self._waiting, pcm])
-        frames = []
         whole = len(samples) // self.hop_samples * self.hop_samples
-        for start in range(0, whole, self.hop_samples):
-            frames += self._step(samples[start:start + self.hop_samples], self._section.hop_frames)
         self._waiting = samples[whole:]
-        return frames
+        rows = [self._step(values, self._section.hop_frames) for values in self._input_tensors(samples[:whole])]
+        return np.concatenate(rows) if rows else np.zeros((0, len(self.labels)), self._output.dtype)
 
     def flush(self):
         """Ends a recording: scores the frames that wait for the rest of a step, and those that wait for audio to come.
@@ -116,25 +124,25 @@ class Stream:
         section, hop = self._section, self.manifest.features.hop_samples
         rest = len(self._waiting) // hop
         n_scores = -(-rest // section.stride_frames) + section.delay_frames // section.stride_frames
-        frames = []
-        while len(frames) < n_scores:
+        rows = []
+        while len(rows) < n_scores:
             pcm = np.zeros(self.hop_samples, np.int16)
             pcm[:rest * hop] = self._waiting[:rest * hop]
-            frames += self._step(pcm, rest)
+            rows += [row for values in self._input_tensors(pcm) for row in self._step(values, rest)]
             rest = 0
         self._ended = True
-        return frames[:n_scores]
+        return self._frames(np.array(rows))[:n_scores] if rows else []
 
     def _begin(self):
         self._waiting = np.zeros(0, np.int16)
         if self._extract is not None:
             self._extract.reset()
-        self._samples, self._ended = 0, False
+        self._n_scores, self._ended = 0, False
         self._state = {state.input: np.full(state.shape, state.zero_point, state.dtype) for state in self._section.states if state.input}
 
-    def _step(self, pcm, n_valid):
-        """One inference: [hop_samples] of PCM whose first n_valid frames belong to the recording."""
-        self._interpreter.set_tensor(self._inputs[self._input.name], self._input_tensor(pcm))
+    def _step(self, values, n_valid):
+        """One inference: the logits [scores, classes] of a step whose first n_valid frames belong to the recording."""
+        self._interpreter.set_tensor(self._inputs[self._input.name], values)
         if self._section.valid:
             index = self._inputs[self._section.valid]
             valid = np.arange(self._section.hop_frames) < n_valid
@@ -146,24 +154,36 @@ class Stream:
             if state.output:
                 self._state[state.input] = self._interpreter.get_tensor(self._outputs[state.output])
         logits = self._interpreter.get_tensor(self._outputs[self._output.name]).reshape(self._section.hop_scores, -1)
-        if self.manifest.wake_word is not None:
-            logits = np.concatenate([255 - logits, logits], axis=1)
-        frames = []
-        for row in logits:
-            self._samples += self._section.stride_frames * self.manifest.features.hop_samples
-            frames.append(ScoredFrame(self._samples, row.copy(), self._scores(row)))
-        return frames
+        self._n_scores += len(logits)
+        return logits if self.manifest.wake_word is None else np.concatenate([255 - logits, logits], axis=1)
 
-    def _scores(self, row):
-        if self.manifest.wake_word is not None:
-            return row / np.float32(255)
-        return softmax(dequantise(row, self._output) if self._output.scale else row)
+    def _frames(self, logits):
+        """The ScoredFrames of the newest logits."""
+        hop = self._section.stride_frames * self.manifest.features.hop_samples
+        ends = hop * np.arange(self._n_scores - len(logits) + 1, self._n_scores + 1)
+        return list(map(ScoredFrame, ends.tolist(), logits, self._scores(logits)))
 
-    def _input_tensor(self, pcm):
-        if self._extract is None:
-            return pcm.reshape(self._input.shape)
-        values = self._extract(pcm)
-        return (quantise(values, self._input) if self._input.scale else values).reshape(self._input.shape)
+    def _scores(self, logits):
+        if self.manifest.wake_word is not None:
+            return logits / np.float32(255)
+        return softmax(dequantise(logits, self._output) if self._output.scale else logits) if len(logits) else logits
+
+    def _input_tensors(self, samples):
+        """What the file gets for every step of [steps * hop_samples] of PCM."""
+        for start in range(0, len(samples), self.hop_samples):
+            pcm = samples[start:start + self.hop_samples]
+            if self._extract is None:
+                yield pcm.reshape(self._input.shape)
+            else:
+                values = self._extract(pcm)
+                yield (quantise(values, self._input) if self._input.scale else values).reshape(self._input.shape)
+
+    def _play(self, manifest, content):
+        """Opens a file that was read."""
+        self.manifest, self.labels, self.hop_samples = manifest, manifest.labels, manifest.streaming.hop_samples
+        self._section, self._content = manifest.streaming, content
+        self._check_manifest()
+        self._open()
 
     def _open(self):
         _, self._interpreter = open_interpreter(self._content, interpreter=self._interpreter_name, kernels=self.kernels)

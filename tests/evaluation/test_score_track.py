@@ -24,7 +24,9 @@ def test_tracks_of_files(spoken_model, tmp_path):
         [("jarvis", 11 * 160, 21 * 160)], [("computer", 6 * 160, 7 * 160), ("jarvis", 31 * 160, 41 * 160)]]
     assert tracks[0].hours == pytest.approx(1 / 3600) and tracks[0].scores.dtype == np.uint8
     figures = score_track.speed(tracks, 0.5)
-    assert figures["audio_seconds"] == 2.0 and figures["times_real_time"] == 4.0 and figures["times_real_time_per_core"] > 0
+    assert figures["audio_seconds"] == 2.0 and figures["wall_seconds"] == 0.5 and figures["times_real_time"] == 4.0
+    assert figures["processor_seconds"] == sum(track.seconds for track in tracks) > 0
+    assert figures["times_real_time_per_core"] == 2.0 / figures["processor_seconds"]
 
 
 def test_chunks_do_not_matter_and_every_recording_starts_afresh(spoken_model):
