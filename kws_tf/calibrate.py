@@ -11,14 +11,14 @@ bound. The model file itself is not changed.
 """
 
 import dataclasses
+import math
 
 from absl import flags
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, screen
 from kws_tf import manifest as manifests
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
+from kws_tf.flags import define_interpreter, define_numbers, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 
@@ -31,18 +31,16 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("positives", "", "Folder with <keyword>/**, or a JSON file of annotations.", **place)
     flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", **place)
     flags.DEFINE_list("keywords", [], "Labels that make events; by default all but those such as _unknown_.", **place)
-    flags.DEFINE_list("windows_ms", ["50", "100", "200", "300", "500"], "Lengths of the mean over scores to try, in milliseconds.", **place)
+    define_numbers("windows_ms", (50.0, 100.0, 200.0, 300.0, 500.0), "Lengths of the mean over scores to try, in milliseconds.", **place)
     flags.DEFINE_float("refractory_ms", 1000, "Shortest time between the starts of two events in milliseconds.", lower_bound=0, **place)
     flags.DEFINE_float("release_ratio", 0.75, "An event ends below this share of the threshold.", lower_bound=0.01, upper_bound=1, **place)
     flags.DEFINE_boolean("write", True, "Write the presets into the manifest.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
     flags.DEFINE_integer("workers", 0, "Processes that listen side by side; 0 for one per processor.", lower_bound=0, **place)
 
 
 def print_presets(presets):
     """Prints a table of the presets and, below it, what the hours cannot show."""
-    from rich.console import Console
     from rich.table import Table
 
     from kws_tf.evaluation.report_text import number, percent, rate_text
@@ -56,33 +54,28 @@ def print_presets(presets):
                       rate_text(figures["per_hour"], figures["false_accepts"]), number(figures["upper_bound_per_hour"]),
                       number(figures["target_per_hour"]), f"{figures['misses']} of {figures['words']}",
                       " to ".join(percent(end) for end in figures["miss_interval"]))
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(width=130, highlight=False, soft_wrap=True)
+    console = screen.console()
     console.print(table)
     for preset in presets.presets:
         if preset.measured["note"]:
-            console.print(f"{preset.name}: {preset.measured['note']}.", soft_wrap=True)
+            console.print(f"{preset.name}: {preset.measured['note']}.")
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     for name, text in (("model", "a streaming .tflite file or its export folder"), ("ambient", "recordings without the keywords"),
                        ("positives", "clips of the keywords, <keyword>/**, or a JSON file of annotations")):
         if not getattr(FLAGS, name):
             raise ConfigError(f"--{name} is missing: {text}.")
-    try:
-        windows = [float(value) / 1000 for value in FLAGS.windows_ms]
-    except ValueError:
-        windows = []
-    if not windows or min(windows) <= 0:
-        raise ConfigError(f"--windows_ms: expected positive numbers, such as 100,200; received {','.join(FLAGS.windows_ms)!r}.")
+    if not all(0 < value < math.inf for value in FLAGS.windows_ms):
+        raise ConfigError(f"--windows_ms: expected positive numbers, such as 100,200; received {','.join(map(str, FLAGS.windows_ms))}.")
     # The interpreters and SciPy: after the flags are known to be good.
     from kws_tf.evaluation import calibration
     from kws_tf.runtime import device_manifest, model_file
 
     presets = calibration.calibrate(
-        FLAGS.model, FLAGS.ambient, FLAGS.positives, FLAGS.target_fa_per_hour, keywords=FLAGS.keywords, windows_seconds=windows,
+        FLAGS.model, FLAGS.ambient, FLAGS.positives, FLAGS.target_fa_per_hour, keywords=FLAGS.keywords,
+        windows_seconds=[value / 1000 for value in FLAGS.windows_ms],
         refractory_seconds=FLAGS.refractory_ms / 1000, release_ratio=FLAGS.release_ratio, workers=FLAGS.workers or None,
         interpreter=FLAGS.interpreter, kernels=FLAGS.kernels)
     print_presets(presets)

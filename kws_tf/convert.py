@@ -33,7 +33,7 @@ import tempfile
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import HELP, run
+from kws_tf.flags import HELP, refuse_arguments, run
 from kws_tf.manifest import STATE_KINDS
 
 FLAGS = flags.FLAGS
@@ -135,8 +135,7 @@ def evaluate(path, trained, config, split):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.run_dir:
         raise ConfigError("--run_dir is missing: the folder that training made.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -16,8 +16,7 @@ from absl import flags, logging
 
 from kws_tf import audio
 from kws_tf.errors import ConfigError, DatasetError, ModelFileError
-from kws_tf.flags import run
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
+from kws_tf.flags import define_interpreter, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 QUIETEST_DBFS = -60.0
@@ -32,8 +31,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("label", "", "Name of the class.", **place)
     flags.DEFINE_string("output", "", "Export folder to make or replace.", **place)
     flags.DEFINE_boolean("replace", False, "Give a class that the model has another prototype.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
 
 
 def read_clips(folder, sample_rate):
@@ -118,8 +116,7 @@ def warn(paths, with_rest, with_others, names):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     for name in ("model", "clips", "label", "output"):
         if not getattr(FLAGS, name):
             raise ConfigError(f"--{name} is missing; see --help.")

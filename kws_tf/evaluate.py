@@ -19,11 +19,10 @@ import sys
 import numpy as np
 from absl import flags
 
-from kws_tf import atomic_file
+from kws_tf import atomic_file, screen
 from kws_tf.config import SPLITS, DataConfig
 from kws_tf.errors import ConfigError
-from kws_tf.flags import HELP, run
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
+from kws_tf.flags import HELP, define_interpreter, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 SHOWN_CONFUSIONS = 10
@@ -50,8 +49,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_boolean("sounds", True, "Put pieces of the recordings into report.html, to be played; without them it may be given to "
                          "people who must not have the recordings.", **place)
     flags.DEFINE_string("output", "", "Folder of everything that is written; empty for the folder of the model.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
     flags.DEFINE_integer("workers", 0, "Interpreters that score side by side; 0 for one per processor.", lower_bound=0, **place)
     flags.DEFINE_string("cache_dir", DataConfig.cache_dir, HELP["data"]["cache_dir"], **place)
     flags.DEFINE_boolean("allow_bad_files", DataConfig.allow_bad_files, HELP["data"]["allow_bad_files"], **place)
@@ -61,11 +59,9 @@ def define(flag_values=FLAGS):
 
 def print_report(report):
     """Prints the figures as tables."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
-    console = console if console.is_terminal else Console(width=130, highlight=False, soft_wrap=True)
+    console = screen.console()
     low, high = report["accuracy_interval"]
     console.print(f"{report['model']['file']} ({report['model']['profile']}) on {report['split']}: "
                   f"accuracy {100 * report['accuracy']:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} %, "
@@ -178,8 +174,7 @@ def stream_report(output):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.model:
         raise ConfigError("--model is missing: a .tflite file or the export folder that holds it.")
     if not (FLAGS.data_root or FLAGS.ambient or FLAGS.annotations):

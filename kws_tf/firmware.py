@@ -19,7 +19,7 @@ import pathlib
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 
 FLAGS = flags.FLAGS
 BOARDS = ("host", "arduino", "esp32s3", "pico", "stm32")
@@ -40,8 +40,7 @@ def define(flag_values=FLAGS):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.model:
         raise ConfigError("--model is missing: a model of profile tflm, made by kws_tf.convert.")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

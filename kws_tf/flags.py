@@ -3,6 +3,8 @@
 import dataclasses
 import functools
 import json
+import os
+import signal
 import sys
 import typing
 
@@ -110,26 +112,66 @@ HELP = {
 }
 
 
-class _FloatListParser(flags.ArgumentParser):
-    """Comma-separated numbers, such as 0,0.1."""
+class _NumbersParser(flags.ArgumentParser):
+    """Comma-separated numbers, such as 0,0.1; with kind int whole numbers."""
 
-    syntactic_help = "comma-separated numbers"
+    def __init__(self, kind):
+        super().__init__()
+        self.kind = kind
+        self.syntactic_help = f"comma-separated {'whole ' if kind is int else ''}numbers"
 
     def parse(self, argument):
         if isinstance(argument, (tuple, list)):
             return tuple(argument)
         try:
-            return tuple(float(part) for part in argument.split(","))
+            return tuple(self.kind(part) for part in argument.split(","))
         except ValueError:
-            raise ValueError(f"expected comma-separated numbers, such as 0,0.1; received {argument!r}") from None
+            example = "20,5" if self.kind is int else "0,0.1"
+            raise ValueError(f"expected {self.syntactic_help}, such as {example}; received {argument!r}") from None
 
     def flag_type(self):
-        return "comma-separated numbers"
+        return self.syntactic_help
 
 
-class _FloatListSerializer(flags.ArgumentSerializer):
+class _NumbersSerializer(flags.ArgumentSerializer):
     def serialize(self, value):
         return ",".join(f"{number:g}" for number in value)
+
+
+def define_numbers(name, default, text, kind=float, **place):
+    """Defines a flag of comma-separated numbers; its value is a tuple.
+
+    Args:
+        name: of the flag. default: tuple, or None. text: of --help.
+        kind: float or int.
+        place: flag_values and module_name.
+    """
+    flags.DEFINE(_NumbersParser(kind), name, default, text, serializer=_NumbersSerializer(), **place)
+
+
+def define_interpreter(**place):
+    """Defines --interpreter and --kernels, which every program that runs an exported file has.
+
+    Args:
+        place: flag_values and module_name.
+    """
+    from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
+
+    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
+    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+
+
+def refuse_arguments(argv, hint="every setting is a flag, see --help."):
+    """Refuses arguments that are no flags.
+
+    Args:
+        argv: of main. hint: what to do instead.
+
+    Raises:
+        ConfigError: there are some.
+    """
+    if argv[1:]:
+        raise ConfigError(f"unexpected argument {argv[1]!r}; {hint}")
 
 
 def define_config(flag_values=flags.FLAGS, groups=tuple(GROUPS)):
@@ -159,7 +201,7 @@ def _define_field(kind, name, default, text, **place):
     if kind in scalar:
         scalar[kind](name, default, text, **place)
     else:
-        flags.DEFINE(_FloatListParser(), name, default, text, serializer=_FloatListSerializer(), **place)
+        define_numbers(name, default, text, **place)
 
 
 def run_config(flag_values=flags.FLAGS, base=None):
@@ -234,8 +276,8 @@ def _refuse_unused(values, config):
 
 
 def run(main, define=None, extra=""):
-    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1;
-    a package that is not installed too, with the extra of kws_tf that brings it.
+    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1; so it does
+    with a package that is not installed, naming the extra of kws_tf that brings it, and with a file that the system refuses.
 
     --help prints the docstring of the program and its flags by group.
 
@@ -269,6 +311,15 @@ def _guarded(main, extra, argv):
         if explanation is None:
             raise
         return _failed(explanation)
+    except BrokenPipeError:
+        # Whoever read the output has heard enough; Python would complain once more when it closes standard output.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.filename is None:
+            raise
+        logging.debug("where it happened:", exc_info=True)
+        return _failed(f"{error.filename}: {error.strerror}. (--verbosity=1 shows where it happened.)")
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130

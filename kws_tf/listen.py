@@ -20,9 +20,8 @@ import time
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import define_interpreter, refuse_arguments, run
 from kws_tf.runtime import sources
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
 from kws_tf.runtime.listener import Listener
 
 FLAGS = flags.FLAGS
@@ -51,8 +50,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_boolean("json", False, "One JSON object per line for every start and end of an event.", **place)
     flags.DEFINE_boolean("meter", None, "Show level and scores; by default on a terminal without --json.", **place)
     flags.DEFINE_string("on_detection", "", "Command to run, by the shell, when an event starts.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
 
 
 class Commands:
@@ -132,8 +130,7 @@ def list_devices():
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; a recording is given as --input FILE.")
+    refuse_arguments(argv, "a recording is given as --input FILE.")
     if FLAGS.list_devices:
         list_devices()
         return None

@@ -10,8 +10,7 @@ training only; false accepts are counted on others.
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
+from kws_tf.flags import define_interpreter, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 SHOWN = 5
@@ -28,14 +27,12 @@ def define(flag_values=FLAGS):
                        **place)
     flags.DEFINE_integer("limit", 1000, "At most so many clips, those with the highest scores.", lower_bound=1, **place)
     flags.DEFINE_list("keywords", [], "Labels that count; by default those of the presets, or all but those such as _unknown_.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
     flags.DEFINE_integer("workers", 0, "Processes that listen side by side; 0 for one per processor.", lower_bound=0, **place)
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     for name, text in (("model", "a streaming .tflite file or its export folder"), ("audio", "recordings without the keywords"),
                        ("output", "the folder of the clips, such as <data set>/training")):
         if not getattr(FLAGS, name):

@@ -24,6 +24,7 @@ import pathlib
 import numpy as np
 from absl import flags
 
+from kws_tf import screen
 from kws_tf.errors import AudioError, ConfigError
 from kws_tf.flags import run
 
@@ -61,11 +62,9 @@ def load_recordings(folder, manifest, n_clips, seed):
 
 def print_report(path, found):
     """Prints the outcome as a table."""
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
-    console = console if console.is_terminal else Console(width=130, highlight=False, soft_wrap=True)
+    console = screen.console()
     table = Table(title=f"{path}: {found.clips} clips", title_justify="left")
     for header in ("tensors", "interpreter", "kernels", "compared with", "largest difference", "best class changed", "promise"):
         table.add_column(header, justify="right" if header in ("largest difference", "best class changed") else "left")

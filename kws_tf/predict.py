@@ -12,9 +12,8 @@ import json
 from absl import flags
 
 from kws_tf.errors import AudioError, ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import define_interpreter, run
 from kws_tf.runtime import load_model
-from kws_tf.runtime.interpreter import AUTO, INTERPRETERS, KERNELS, KERNELS_HELP
 
 FLAGS = flags.FLAGS
 
@@ -23,8 +22,7 @@ def define(flag_values=FLAGS):
     """Defines the flags of this program."""
     place = {"flag_values": flag_values, "module_name": "predict"}
     flags.DEFINE_string("model", "", "Exported model: a .tflite file or the folder that holds it.", **place)
-    flags.DEFINE_enum("interpreter", None, list(INTERPRETERS), "TFLite interpreter; by default the first one installed.", **place)
-    flags.DEFINE_enum("kernels", AUTO, [AUTO, *KERNELS], KERNELS_HELP, **place)
+    define_interpreter(**place)
     flags.DEFINE_integer("threads", 1, "Threads of one inference.", lower_bound=1, **place)
 
 

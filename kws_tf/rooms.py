@@ -10,7 +10,7 @@ true level ratio. Recorded impulse responses need no program: a folder of them i
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import define_numbers, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 RANGES = {"side_m": "length and width of a room in metres", "height_m": "its height", "rt60_s": "its reverberation time in seconds",
@@ -27,25 +27,19 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("seed", RoomConfig.seed, "Of every random draw.", lower_bound=0, **place)
     flags.DEFINE_integer("sample_rate", RoomConfig.sample_rate, "Hz.", **place)
     for name, text in RANGES.items():
-        flags.DEFINE_list(name, [f"{end:g}" for end in getattr(RoomConfig, name)], f"Low,high of {text}.", **place)
+        define_numbers(name, getattr(RoomConfig, name), f"Low,high of {text}.", **place)
     flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.output:
         raise ConfigError("--output is missing: the folder to make.")
     from kws_tf import worker_pool
     from kws_tf.synthesis import room_set
 
-    ranges = {}
-    for name in RANGES:
-        try:
-            ranges[name] = tuple(float(value) for value in getattr(FLAGS, name))
-        except ValueError:
-            raise ConfigError(f"--{name}={','.join(getattr(FLAGS, name))}: expected two numbers, low,high.") from None
-    settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate, **ranges)
+    settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate,
+                                   **{name: getattr(FLAGS, name) for name in RANGES})
     made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or worker_pool.processors())
     print(f"{FLAGS.output}: {len(made)} rooms. Train with them: --rir_dir {FLAGS.output}")
 

@@ -20,7 +20,7 @@ from absl import flags
 from kws_tf import atomic_file, worker_pool
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, DatasetError
-from kws_tf.flags import run
+from kws_tf.flags import define_numbers, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 
@@ -30,7 +30,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "split"}
     flags.DEFINE_string("input", "", "Folder with <class>/**.", **place)
     flags.DEFINE_string("output", "", "Folder to make.", **place)
-    flags.DEFINE_list("shares", "0.8,0.1,0.1", "Shares of training,validation,testing; sum 1.", **place)
+    define_numbers("shares", (0.8, 0.1, 0.1), "Shares of training,validation,testing; sum 1.", **place)
     flags.DEFINE_enum("by", "speaker", ["speaker", "file", "cluster"], "What stays together: clips of a speaker, each file alone, or clips "
                       "that sound alike (for recordings without names of speakers).", **place)
     flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the path below the class (its first group); "
@@ -137,18 +137,16 @@ def describe(items, dealt):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.input or not FLAGS.output:
         raise ConfigError("--input and --output are needed: the folder with <class>/** and the folder to make.")
     if FLAGS.speaker_pattern and FLAGS.by != "speaker":
         raise ConfigError(f"--speaker_pattern belongs to --by=speaker, but --by={FLAGS.by} is given; remove one.")
     from kws_tf.curation import partition
 
-    try:
-        shares = dict(zip(SPLITS, map(float, FLAGS.shares), strict=True))
-    except ValueError:
-        raise ConfigError(f"--shares={','.join(FLAGS.shares)}: expected three numbers, such as 0.8,0.1,0.1.") from None
+    if len(FLAGS.shares) != len(SPLITS):
+        raise ConfigError(f"--shares={','.join(map(str, FLAGS.shares))}: expected three numbers, such as 0.8,0.1,0.1.")
+    shares = dict(zip(SPLITS, FLAGS.shares, strict=True))
     items = find_items(FLAGS.input, FLAGS.by, FLAGS.speaker_pattern, FLAGS.clusters, FLAGS.seed, FLAGS.workers or worker_pool.processors())
     dealt = (partition.deal_by_hash if FLAGS.stable else partition.deal_balanced)(items, shares, FLAGS.seed)
     describe(items, dealt)

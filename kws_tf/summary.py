@@ -14,9 +14,9 @@ import sys
 
 from absl import flags
 
+from kws_tf import screen
 from kws_tf.config import to_dict
-from kws_tf.errors import ConfigError
-from kws_tf.flags import define_config, run, run_config
+from kws_tf.flags import define_config, refuse_arguments, run, run_config
 
 FLAGS = flags.FLAGS
 
@@ -79,12 +79,11 @@ def print_table(description, console):
         console.print(f"Sub-bands of stages 0 to 3 (--ssn_groups={model['ssn_groups']}): "
                       + ", ".join(str(groups) if groups else "BatchNorm" for groups in description["ssn_groups"]))
     for name, rule in description["counting_rules"].items():
-        console.print(f"{name}: {rule}", highlight=False)
+        console.print(f"{name}: {rule}")
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     config = run_config()
     frames = FLAGS.frames or config.features.n_frames(config.clip_samples)
@@ -92,9 +91,7 @@ def main(argv):
     if FLAGS.json:
         sys.stdout.write(json.dumps(description, indent=2) + "\n")
         return
-    from rich.console import Console
-
-    print_table(description, Console() if sys.stdout.isatty() else Console(width=130))
+    print_table(description, screen.console())
 
 
 if __name__ == "__main__":

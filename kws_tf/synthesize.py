@@ -17,7 +17,7 @@ Words come from wordfreq (lists CC BY-SA 4.0) unless --word_list is given. For P
 from absl import flags
 
 from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import define_numbers, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 SHOWN_NEAR_MISSES = 12
@@ -34,13 +34,13 @@ def define(flag_values=FLAGS):
                               **place)
     flags.DEFINE_string("command", "", "Engine command: a program and its arguments with {text} and {output}; {voice}, {speed} and {seed} "
                         "if it knows them.", **place)
-    flags.DEFINE_list("positives", "2000,250,250", "Clips of each phrase in training,validation,testing.", **place)
-    flags.DEFINE_list("unknowns", "4000,500,500", "Clips of other speech in training,validation,testing.", **place)
-    flags.DEFINE_list("other_speech", "4000,500,500", "At most so many pieces of --negatives in training,validation,testing.", **place)
-    flags.DEFINE_list("silences", "400,50,50", "Clips of noise alone in training,validation,testing.", **place)
+    define_numbers("positives", (2000, 250, 250), "Clips of each phrase in training,validation,testing.", int, **place)
+    define_numbers("unknowns", (4000, 500, 500), "Clips of other speech in training,validation,testing.", int, **place)
+    define_numbers("other_speech", (4000, 500, 500), "At most so many pieces of --negatives in training,validation,testing.", int, **place)
+    define_numbers("silences", (400, 50, 50), "Clips of noise alone in training,validation,testing.", int, **place)
     flags.DEFINE_float("clip_duration", 1.5, "Length of every clip in seconds; a phrase must fit.", **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", **place)
-    flags.DEFINE_list("snr_db", "0,30", "Low,high of speech over noise in the clips of validation and testing.", **place)
+    define_numbers("snr_db", (0.0, 30.0), "Low,high of speech over noise in the clips of validation and testing.", int, **place)
     flags.DEFINE_string("word_list", "", "File of words for negatives, one per line, most frequent first; empty for wordfreq.", **place)
     flags.DEFINE_integer("near_misses", 200, "Different near misses of each phrase.", lower_bound=1, **place)
     flags.DEFINE_integer("seed", 1, "Of every random draw.", lower_bound=0, **place)
@@ -62,15 +62,7 @@ def settings():
     return SynthesisConfig(
         phrases=tuple(FLAGS.phrase), language=FLAGS.language, seed=FLAGS.seed, word_list=FLAGS.word_list, near_misses=FLAGS.near_misses,
         clip_seconds=FLAGS.clip_duration, sample_rate=FLAGS.sample_rate, recorded_share=FLAGS.recorded_share,
-        snr_db=_numbers("snr_db", float),
-        **{name: _numbers(name, int) for name in ("positives", "unknowns", "other_speech", "silences")})
-
-
-def _numbers(name, kind):
-    try:
-        return tuple(kind(value) for value in getattr(FLAGS, name))
-    except ValueError:
-        raise ConfigError(f"--{name}={','.join(getattr(FLAGS, name))}: expected numbers with commas between them.") from None
+        **{name: getattr(FLAGS, name) for name in ("snr_db", "positives", "unknowns", "other_speech", "silences")})
 
 
 def describe(planned, recordings):
@@ -85,8 +77,7 @@ def describe(planned, recordings):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.phrase:
         raise ConfigError('--phrase is missing: what to detect, such as --phrase "hey jarvis".')
     if not FLAGS.output:

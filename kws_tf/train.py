@@ -16,9 +16,9 @@ import pathlib
 
 from absl import flags, logging
 
-from kws_tf import atomic_file, missing_package
+from kws_tf import atomic_file, missing_package, screen
 from kws_tf.errors import ConfigError, ConversionError
-from kws_tf.flags import define_config, run, run_config
+from kws_tf.flags import define_config, refuse_arguments, run, run_config
 
 FLAGS = flags.FLAGS
 PROFILES = ("float32", "features", "pi")
@@ -142,7 +142,6 @@ def print_summary(outcome, config, folder, report=None):
         outcome: of the loop. config: RunConfig. folder: RunFolder.
         report: of score_exports; None if nothing was exported.
     """
-    from rich.console import Console
     from rich.table import Table
 
     best = outcome.best_row
@@ -165,16 +164,14 @@ def print_summary(outcome, config, folder, report=None):
             table.add_row(name, report["split"], f"{100 * figures['accuracy']:.2f} %", f"{100 * low:.2f} to {100 * high:.2f}",
                           f"{100 * figures['balanced_accuracy']:.2f} %", str(figures["clips"]),
                           str((folder.export_dir / profile / "model.tflite").stat().st_size))
-    console = Console(highlight=False)
-    console = console if console.is_terminal else Console(width=130, highlight=False)
+    console = screen.console()
     console.print(table)
     if report and report["split_note"]:
         console.print(report["split_note"])
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     if FLAGS.threads:
         for name in ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"):

@@ -26,7 +26,7 @@ from absl import flags, logging
 from kws_tf import atomic_file, program, shipped
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
-from kws_tf.flags import define_config, run
+from kws_tf.flags import define_config, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 STATE_FILE = "wakeword.json"
@@ -200,8 +200,7 @@ def train(chain, name, run_dir, recipe):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.phrase or not FLAGS.output:
         raise ConfigError('--phrase and --output are needed, such as --phrase "hey jarvis" --output wake/jarvis.')
     for name in ("negatives", "recordings", "noise_dir", "rir_dir"):

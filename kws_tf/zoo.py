@@ -13,8 +13,7 @@ import json
 from absl import flags
 
 from kws_tf import manifest as manifests
-from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 from kws_tf.runtime import model_file
 
 FLAGS = flags.FLAGS
@@ -63,8 +62,7 @@ def lines(facts):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     models = model_file.shipped_models()
     if not models:
         print("no model ships with this version")

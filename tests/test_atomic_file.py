@@ -50,3 +50,11 @@ def test_a_folder_appears_when_it_is_complete(tmp_path):
     with pytest.raises(OSError), atomic_file.new_folder(folder):
         pass
     assert [path.name for path in folder.iterdir()] == ["whole.wav"]
+
+
+def test_an_error_names_the_file_and_not_its_temporary_one(tmp_path):
+    (tmp_path / "notes").write_text("a file")
+    for path in (tmp_path / "none" / "last.npz", tmp_path / "notes" / "last.npz"):
+        with pytest.raises(OSError) as caught:
+            atomic_file.write_bytes(path, b"whole")
+        assert caught.value.filename == str(path)

@@ -1,6 +1,7 @@
 import dataclasses
 import itertools
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -130,6 +131,11 @@ def main(argv):
         raise ConfigError("unexpected " + argv[1])
     if config.train.seed == 7:
         raise KeyboardInterrupt
+    if config.train.seed == 8:
+        open("/dev/null/run/config.json", "w")
+    if config.train.seed == 9:
+        for _ in range(100_000):
+            print("a line")
 run(main, define_config)
 """
 
@@ -139,6 +145,7 @@ run(main, define_config)
     (["junk"], 1, "", "error: unexpected junk\n"),
     (["--tau=0"], 1, "", "error: model: tau must be above 0 and at most 64; received 0.0. Set --tau.\n"),
     (["--seed=7"], 130, "", "interrupted\n"),
+    (["--seed=8"], 1, "", "error: /dev/null/run/config.json: Not a directory. (--verbosity=1 shows where it happened.)\n"),
 ])
 def test_an_error_of_the_house_is_one_line_and_status_1(tmp_path, arguments, status, stdout, stderr):
     program = tmp_path / "program.py"
@@ -146,6 +153,15 @@ def test_an_error_of_the_house_is_one_line_and_status_1(tmp_path, arguments, sta
     done = subprocess.run([sys.executable, program, *arguments], capture_output=True, text=True, check=False,
                           cwd=pathlib.Path(__file__).parents[1], env={"PYTHONPATH": "."})
     assert (done.returncode, done.stdout, done.stderr) == (status, stdout, stderr)
+
+
+def test_a_reader_who_has_heard_enough_is_no_error(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(PROGRAM, encoding="utf-8")
+    done = subprocess.run(f"{sys.executable} {program} --seed=9 | head -1; echo ${{PIPESTATUS[0]}}", shell=True, executable="/bin/bash",
+                          capture_output=True, text=True, check=False, cwd=pathlib.Path(__file__).parents[1], env={"PYTHONPATH": ".",
+                                                                                                                "PATH": os.environ["PATH"]})
+    assert (done.stdout, done.stderr) == ("a line\n141\n", "")
 
 
 @pytest.mark.parametrize("where", ["main", "define"])

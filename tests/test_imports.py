@@ -17,6 +17,7 @@ ALLOWED = {
     "atomic_file": set(),
     "worker_pool": set(),
     "program": {"errors"},
+    "screen": set(),
     "missing_package": set(),
     "shipped": {"errors"},
     "audio": {"errors", "config"},

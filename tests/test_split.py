@@ -104,7 +104,7 @@ def test_clips_without_speaker_and_unreadable_ones_are_listed(run, source, tmp_p
 
 @pytest.mark.parametrize(("arguments", "message"), [
     ((), "--input and --output are needed"), (("--input=none", "--output=x"), "there is no such folder"),
-    (("--input=.", "--output=x", "--shares=1,2"), "--shares=1,2: expected three numbers"),
+    (("--input=.", "--output=x", "--shares=1,2"), r"--shares=1\.0,2\.0: expected three numbers"),
     (("--input=.", "--output=x", "--by=file", "--speaker_pattern=x"), "belongs to --by=speaker"), (("x",), "unexpected argument"),
 ])
 def test_wrong_flags_are_one_clear_error(run, arguments, message):

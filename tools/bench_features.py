@@ -20,7 +20,7 @@ from keras import ops
 
 from kws_tf import augment, features, mel
 from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, AugmentConfig
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 
 SAMPLE_RATE = CLIP_SAMPLES = 16000
 FLAGS = flags.FLAGS
@@ -120,7 +120,8 @@ def report(title, cases, n_clips, rounds, agree=True):
         print(f"  {name:42s} {n_clips / np.median(values):8.0f} clips per CPU second   {middle:5.2f} x the first ({low:.2f}-{high:.2f})")
 
 
-def main(_):
+def main(argv):
+    refuse_arguments(argv)
     tf.config.threading.set_intra_op_parallelism_threads(1)
     tf.config.threading.set_inter_op_parallelism_threads(1)
     n_clips, config = FLAGS.batch_size, FEATURE_PRESETS[FLAGS.features]

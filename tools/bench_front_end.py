@@ -25,7 +25,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from kws_tf import audio  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 from kws_tf.front_end import IntegerFeatures, build_clip_front_end, dft, fixed_point, framing, gain, logarithm, mel_bands, spectrum  # noqa: E402
 from kws_tf.front_end.numpy_graph import NumpyGraph  # noqa: E402
 from kws_tf.runtime.features import FeatureExtractor  # noqa: E402
@@ -259,7 +259,8 @@ def draw(clip, path):
     pyplot.close(figure)
 
 
-def main(_):
+def main(argv):
+    refuse_arguments(argv)
     loaded = {}
 
     def clips_of_rate(sample_rate):

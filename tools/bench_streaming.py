@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import models  # noqa: E402
 from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
 from kws_tf.tflite import flatbuffer, micro, operators  # noqa: E402
 from kws_tf.tflite.calibration import calibration_features  # noqa: E402
@@ -198,7 +198,8 @@ def node_table(network):
     return [*lines, "| all | " + " | ".join(str(sum(counts.values())) for counts in columns.values()) + " |"]
 
 
-def main(_):
+def main(argv):
+    refuse_arguments(argv)
     networks = {name: prepared(name) for name in NETWORKS}
     tables = {"work": work_table(networks), "cost": cost_table(networks), "states": state_table(networks[DETAILED]),
               "hops": hop_table(networks[DETAILED]), "nodes": node_table(networks[DETAILED])}

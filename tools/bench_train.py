@@ -21,10 +21,10 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from absl import flags  # noqa: E402
 
-from kws_tf import atomic_file  # noqa: E402
+from kws_tf import atomic_file, screen  # noqa: E402
 from kws_tf.config import FeatureConfig, ModelConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 
 FLAGS = flags.FLAGS
 N_CLASSES = 12
@@ -122,7 +122,6 @@ def figures(seconds, batch_size):
 
 
 def print_table(results, title):
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, title_justify="left")
@@ -132,12 +131,11 @@ def print_table(results, title):
     for name, result in results.items():
         speed, ratio = result["clips_per_second"], result["ratio"]
         table.add_row(name, f"{speed['median']:.0f}", f"{ratio['median']:.2f}", f"{ratio['low']:.2f} to {ratio['high']:.2f}")
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    screen.console().print(table)
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     import tensorflow as tf
 
     tf.config.threading.set_intra_op_parallelism_threads(1)

@@ -17,8 +17,7 @@ from absl import flags
 
 from kws_tf import program
 from kws_tf.config import SPLITS
-from kws_tf.errors import ConfigError
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 
 FLAGS = flags.FLAGS
 # Some sound like a command on purpose: yet and chess, low and note, stock and top, goat and coat.
@@ -125,8 +124,7 @@ def make_data(data_root):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     return 0 if demonstrate(FLAGS.data_root, FLAGS.run_dir, FLAGS.recipe, FLAGS.minimum_accuracy) else 1
 
 

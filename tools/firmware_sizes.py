@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from kws_tf.errors import ConfigError  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 from tools.document_tables import publish  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -82,7 +82,8 @@ def table(model):
     return lines
 
 
-def main(_):
+def main(argv):
+    refuse_arguments(argv)
     lines = table(FLAGS.model)
     version = subprocess.run([COMPILER, "-dumpversion"], check=True, capture_output=True, text=True).stdout.strip()
     lines += ["", f"Bytes; {COMPILER} {version}."]

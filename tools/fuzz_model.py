@@ -26,8 +26,8 @@ from absl import flags
 
 from kws_tf import manifest as manifests
 from kws_tf import runtime
-from kws_tf.errors import ConfigError, KwsError, ModelFileError
-from kws_tf.flags import run
+from kws_tf.errors import KwsError, ModelFileError
+from kws_tf.flags import refuse_arguments, run
 from kws_tf.runtime import model_file
 from kws_tf.runtime.interpreter import import_interpreter, open_interpreter
 
@@ -237,8 +237,7 @@ def print_summary(found):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     interpreter = FLAGS.interpreter or None
     if load_and_run(FLAGS.model, interpreter) != ACCEPTED:
         raise ModelFileError(f"{FLAGS.model}: the undamaged model is refused.")

@@ -15,7 +15,7 @@ from absl import flags
 from kws_tf import atomic_file
 from kws_tf.config import to_dict
 from kws_tf.detector_settings import DetectorSettings
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 from kws_tf.manifest import TensorSpec
 from kws_tf.runtime.detector import Detector
 from kws_tf.runtime.score_bytes import ScoreBytes, exponential_table
@@ -87,7 +87,7 @@ def to_text(cases):
 
 
 def main(argv):
-    del argv
+    refuse_arguments(argv)
     atomic_file.write_text(FLAGS.output, to_text(make(FLAGS.seed)))
     print(f"written: {FLAGS.output}")
 

@@ -21,7 +21,7 @@ from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import AudioError, ConfigError
 from kws_tf.evaluation import annotations
 from kws_tf.evaluation.score_track import find_recordings
-from kws_tf.flags import run
+from kws_tf.flags import define_numbers, refuse_arguments, run
 
 FLAGS = flags.FLAGS
 FRAME_SECONDS = 0.01
@@ -35,16 +35,16 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("words", "", "Folder with <keyword>/**.", **place)
     flags.DEFINE_list("keywords", [], "Folders of --words to use; by default all but those such as _unknown_.", **place)
     flags.DEFINE_string("noise", "", "Folder of background noise; empty for digital silence.", **place)
-    flags.DEFINE_list("noise_part", ["0", "1"], "From,to: share of each noise recording that is used.", **place)
+    define_numbers("noise_part", (0.0, 1.0), "From,to: share of each noise recording that is used.", **place)
     flags.DEFINE_list("speech", [], "Folders of speech without the keywords.", **place)
     flags.DEFINE_float("speech_share", 0.5, "Share of segments with other speech instead of a word.", lower_bound=0, upper_bound=0.99,
                        **place)
     flags.DEFINE_float("speech_seconds", 8, "Longest piece of other speech.", lower_bound=0.1, **place)
     flags.DEFINE_string("rooms", "", "Folder of room impulse responses; empty for none.", **place)
     flags.DEFINE_float("room_share", 0.5, "Share of segments with a room.", lower_bound=0, upper_bound=1, **place)
-    flags.DEFINE_list("snr_db", ["0", "30"], "Low,high of the signal-to-noise ratio in dB.", **place)
-    flags.DEFINE_list("level_dbfs", ["-45", "-20"], "Low,high of the level of the speech in dB.", **place)
-    flags.DEFINE_list("gap_seconds", ["1.5", "5"], "Low,high of the time between two segments.", **place)
+    define_numbers("snr_db", (0.0, 30.0), "Low,high of the signal-to-noise ratio in dB.", **place)
+    define_numbers("level_dbfs", (-45.0, -20.0), "Low,high of the level of the speech in dB.", **place)
+    define_numbers("gap_seconds", (1.5, 5.0), "Low,high of the time between two segments.", **place)
     flags.DEFINE_float("minutes", 10, "Length of a recording.", lower_bound=0.05, **place)
     flags.DEFINE_integer("count", 1, "Recordings.", lower_bound=1, **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", lower_bound=1000, **place)
@@ -205,18 +205,13 @@ def load_material(words, keywords, noise, noise_part, speech, rooms, sample_rate
 
 def _pair(name):
     values = getattr(FLAGS, name)
-    try:
-        low, high = (float(value) for value in values)
-    except ValueError:
-        raise ConfigError(f"--{name}: expected two numbers, low,high; received {','.join(values)}.") from None
-    if low > high:
-        raise ConfigError(f"--{name}: the low value must come first; received {low:g},{high:g}.")
-    return low, high
+    if len(values) != 2 or not values[0] <= values[1]:
+        raise ConfigError(f"--{name}: expected two numbers, low,high; received {','.join(map(str, values))}.")
+    return values
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     if not FLAGS.output:
         raise ConfigError("--output is missing: the folder to write.")
     ranges = Ranges(_pair("snr_db"), _pair("level_dbfs"), _pair("gap_seconds"), FLAGS.speech_share, FLAGS.room_share, FLAGS.speech_seconds)

@@ -14,7 +14,7 @@ from absl import flags
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 from kws_tf.tflite import flatbuffer  # noqa: E402
 from kws_tf.tflite.device import ARENA_RATIO  # noqa: E402
 from kws_tf.tflite.streaming import streaming_graph  # noqa: E402
@@ -85,7 +85,8 @@ def side_table(steps):
     return [*lines, MICRO_WAKE_WORD]
 
 
-def main(_):
+def main(argv):
+    refuse_arguments(argv)
     steps = {name: Step(bench_streaming.prepared(name, compact=True)) for name in NETWORKS}
     figures = {name: bench_streaming.micro_figures(step.whole) for name, step in steps.items()}
     tables = {"budget": hop_table(steps, figures), "side": side_table(steps)}

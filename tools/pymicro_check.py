@@ -18,7 +18,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import audio  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import define_numbers, run  # noqa: E402
 
 FLAGS = flags.FLAGS
 RATE = 16000
@@ -33,7 +33,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("model", "", "Export folder of profile esphome.", **place)
     flags.DEFINE_string("positives", "", "Folder of recordings, each with the phrase once.", **place)
     flags.DEFINE_list("negatives", [], "Folders of recordings without the phrase.", **place)
-    flags.DEFINE_list("cutoffs", ["0.5", "0.8", "0.9", "0.95", "0.98"], "Cutoffs to try beside that of esphome.json.", **place)
+    define_numbers("cutoffs", (0.5, 0.8, 0.9, 0.95, 0.98), "Cutoffs to try beside that of esphome.json.", **place)
     flags.DEFINE_integer("window", 0, "Sliding window in probabilities; 0 for that of esphome.json.", lower_bound=0, **place)
 
 
@@ -86,7 +86,7 @@ def main(argv):
     positives = [probabilities(model, np.concatenate([noise(LEAD_SECONDS), pcm, noise(TAIL_SECONDS)]))
                  for pcm in recordings(FLAGS.positives)]
     negatives = {folder: probabilities(model, np.concatenate(recordings(folder))) for folder in FLAGS.negatives}
-    for level in (cutoff, *map(float, FLAGS.cutoffs)):
+    for level in (cutoff, *FLAGS.cutoffs):
         heard = sum(count_events(steps, level, window, step_seconds) > 0 for steps in positives)
         wrong = "; ".join(f"{folder}: {count_events(steps, level, window, step_seconds)} in {len(steps) * step_seconds / 60:.1f} min"
                           for folder, steps in negatives.items())

@@ -33,7 +33,7 @@ from kws_tf import manifest as manifests  # noqa: E402
 from kws_tf.config import RunConfig, from_dict  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.evaluation import report_text  # noqa: E402
-from kws_tf.flags import run  # noqa: E402
+from kws_tf.flags import refuse_arguments, run  # noqa: E402
 from tools import record_result  # noqa: E402
 
 FLAGS = flags.FLAGS
@@ -153,8 +153,7 @@ def card(name, clip, streaming, about, commands, seed, stream=None):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     for name in ("run_dir", "name", "about", "data_licence"):
         if not getattr(FLAGS, name):
             raise ConfigError(f"--{name} is missing; see --help.")

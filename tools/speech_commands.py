@@ -28,7 +28,7 @@ from tqdm import tqdm
 from kws_tf import atomic_file, audio
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError, DatasetError
-from kws_tf.flags import run
+from kws_tf.flags import refuse_arguments, run
 
 FLAGS = flags.FLAGS
 KEYWORDS = ("down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes")
@@ -238,8 +238,7 @@ def define(flag_values=FLAGS):
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     output = pathlib.Path(FLAGS.output)
     check_output(output)
     archive = Archive(FLAGS.archive)

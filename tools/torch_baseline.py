@@ -25,7 +25,7 @@ from kws_tf import atomic_file, dataset, mel  # noqa: E402
 from kws_tf.config import to_dict  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.evaluation.intervals import wilson_interval  # noqa: E402
-from kws_tf.flags import define_config, run, run_config  # noqa: E402
+from kws_tf.flags import define_config, refuse_arguments, run, run_config  # noqa: E402
 from kws_tf.training.monitor import Monitor  # noqa: E402
 from kws_tf.training.schedule import Schedule  # noqa: E402
 from tools.torch_bc_resnet import TorchBCResNet  # noqa: E402
@@ -122,8 +122,7 @@ def train_epoch(network, optimizer, log_mel, batches, rate_of, settings, noise, 
 
 
 def main(argv):
-    if argv[1:]:
-        raise ConfigError(f"unexpected argument {argv[1]!r}; every setting is a flag, see --help.")
+    refuse_arguments(argv)
     config = run_config()
     require_paper_recipe(config)
     recipe, folder = config.train, pathlib.Path(FLAGS.run_dir)

@@ -115,9 +115,9 @@ def test_rooms_that_are_not_all_made_are_none(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    ((), "--output is missing"), (("--output=x", "--rt60_s=a,b"), "--rt60_s=a,b: expected two numbers"),
+    ((), "--output is missing"), (("--output=x", "--rt60_s=a,b"), "--rt60_s=a,b: expected comma-separated numbers"),
     (("--output=x", "--voice_m=1"), "voice_m must be two numbers"), (("x",), "unexpected argument"),
 ])
 def test_wrong_flags_are_one_clear_error(run, arguments, message):
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises((ConfigError, flags.IllegalFlagValueError), match=message):
         run(*arguments)

@@ -97,7 +97,7 @@ def test_extent_ignores_a_noise_floor_and_finds_the_room_direct_sound():
 
 @pytest.mark.parametrize("arguments, error, message", [
     (["--snr_db", "3"], ConfigError, "--snr_db: expected two numbers"),
-    (["--snr_db", "3,1"], ConfigError, "--snr_db: the low value must come first"),
+    (["--snr_db", "3,1"], ConfigError, r"--snr_db: expected two numbers, low,high; received 3\.0,1\.0"),
     (["--noise_part", "0.5,0.5"], ConfigError, "--noise_part=0.5,0.5: expected 0 <= from < to <= 1"),
     (["--keywords", "middle"], DatasetError, "middle: there is no such file or folder"),
     (["--words", ""], ConfigError, "--words is missing"),
