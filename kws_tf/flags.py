@@ -4,7 +4,6 @@ import dataclasses
 import functools
 import json
 import os
-import signal
 import sys
 import typing
 
@@ -314,7 +313,7 @@ def _guarded(main, extra, argv):
     except BrokenPipeError:
         # Whoever read the output has heard enough; Python would complain once more when it closes standard output.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return 141  # what a shell says of a program that SIGPIPE ends
     except OSError as error:
         if error.filename is None:
             raise
