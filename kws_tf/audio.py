@@ -11,7 +11,7 @@ import soundfile
 from kws_tf.errors import AudioError
 
 # Writers that stream to a pipe put a size near 2**31 or 2**32 into the header because they do not know it yet.
-_UNKNOWN_SIZE = 0x7FFF0000
+UNKNOWN_SIZE = 0x7FFF0000
 # Above this peak (12 dB over full scale) a floating-point file is not loud but scaled as integers.
 _LARGEST_PEAK = 4.0
 _RATES_HZ = (1000, 768000)
@@ -150,6 +150,22 @@ def read_pcm(path, sample_rate):
     return to_pcm(read(path), sample_rate)
 
 
+def checked_pcm(pcm):
+    """Samples that a caller hands over, as an array.
+
+    Args:
+        pcm: int16 [samples], any number of them.
+
+    Raises:
+        AudioError: another type or shape: a cast would turn samples in [-1, 1] into silence.
+    """
+    pcm = np.asarray(pcm)
+    if pcm.dtype != np.int16 or pcm.ndim != 1:
+        raise AudioError(f"PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}. Samples in [-1, 1] become PCM by "
+                         "numpy.rint(32767 * samples).astype(numpy.int16).")
+    return pcm
+
+
 def _read_blocks(file):
     """All samples, [samples, channels]. In blocks, because the number of samples in a damaged header can ask for any amount of memory."""
     dtype = "int16" if file.subtype == "PCM_16" else "float32"
@@ -164,7 +180,7 @@ def _missing_part(path, log, expected, received):
     for chunk, promised, present in re.findall(r"(RIFF|riff|Riff size|FORM|data|SSND|Data Size) *: (\d+) \(should be (\d+)\)", log):
         # Some writers count the 8 bytes of the outer chunk's own header too.
         slack = 8 if chunk in ("RIFF", "FORM") else 0
-        if int(present) + slack < int(promised) < _UNKNOWN_SIZE:
+        if int(present) + slack < int(promised) < UNKNOWN_SIZE:
             return f"its header promises {promised} bytes, the file holds {present}"
     counted = re.search(r"Calculated frame count (\d+) does not match value from .* chunk of (\d+)", log)
     if counted:

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kws_tf.errors import AudioError, ConfigError
+from kws_tf.audio import checked_pcm
+from kws_tf.errors import ConfigError
 
 CHANNELS = 40
 # The package takes no less at once.
@@ -54,9 +55,7 @@ class MicroFrontEnd:
         Raises:
             AudioError: the PCM is not one-dimensional int16.
         """
-        pcm = np.asarray(pcm)
-        if pcm.dtype != np.int16 or pcm.ndim != 1:
-            raise AudioError(f"features: PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}.")
+        pcm = checked_pcm(pcm)
         content, position, frames = self._waiting + pcm.tobytes(), 0, []
         while position + HOP_BYTES <= len(content):
             found = self._front_end.process_samples(content[position:position + HOP_BYTES])

@@ -176,6 +176,13 @@ def test_a_damaged_header_cannot_ask_for_all_memory(file):
     refused(path)
 
 
+@pytest.mark.parametrize("pcm", [np.zeros(3), np.zeros((3, 1), np.int16), [0.5, 0.5], np.zeros((), np.int16)])
+def test_samples_of_a_caller_are_16_bit_integers_in_a_row(pcm):
+    with pytest.raises(AudioError, match=r"PCM must be int16 \[samples\]; received"):
+        audio.checked_pcm(pcm)
+    assert audio.checked_pcm(np.zeros(0, np.int16)).shape == (0,)
+
+
 def test_without_scipy_only_other_rates_fail(file, monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy.signal", None)
     assert len(audio.read_pcm(file(tone()), RATE)) == 8000

@@ -23,7 +23,7 @@ ALLOWED = {
     "audio": {"errors", "config"},
     "crop": {"errors", "config"},
     "mel": {"errors", "config"},
-    "micro_front_end": {"errors"},
+    "micro_front_end": {"errors", "audio"},
     "detector_settings": {"errors"},
     "recall_area": {"errors", "detector_settings"},
     "manifest": {"errors", "config", "atomic_file", "detector_settings"},

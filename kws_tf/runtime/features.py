@@ -4,6 +4,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from kws_tf import mel
+from kws_tf.audio import checked_pcm
 from kws_tf.errors import AudioError
 from kws_tf.micro_front_end import MicroFrontEnd
 
@@ -34,15 +35,13 @@ class FeatureExtractor:
         self._front_end = MicroFrontEnd() if config.kind == "micro" else None
         if self._front_end:
             return
-        self._window = np.asarray(mel.hann_window(config.window_samples), np.float64) / 32768.0
-        self._mel = np.asarray(mel.mel_matrix(config), np.float64)
-        self._dct = np.asarray(mel.dct_matrix(config.n_mfcc, config.n_mels), np.float64) if config.kind == "mfcc" else None
+        self._window = mel.hann_window(config.window_samples) / 32768.0
+        self._mel = mel.mel_matrix(config)
+        self._dct = mel.dct_matrix(config.n_mfcc, config.n_mels) if config.kind == "mfcc" else None
 
     def __call__(self, pcm):
         config = self.config
-        pcm = np.asarray(pcm)
-        if pcm.dtype != np.int16 or pcm.ndim != 1:
-            raise AudioError(f"features: PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}.")
+        pcm = checked_pcm(pcm)
         if len(pcm) < config.window_samples:
             raise AudioError(f"features: {len(pcm)} samples are fewer than one window of {config.window_samples}.")
         if self._front_end:

@@ -8,7 +8,7 @@ from absl import logging
 
 from kws_tf.errors import ConfigError, ModelFileError
 
-# Import name and what to install, in the order in which they are tried.
+# Import name and the module that has the interpreter, in the order in which they are tried.
 INTERPRETERS = {
     "tflite_runtime": "tflite_runtime.interpreter",
     "ai_edge_litert": "ai_edge_litert.interpreter",

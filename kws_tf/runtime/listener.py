@@ -3,6 +3,7 @@
 import numpy as np
 
 from kws_tf import runtime
+from kws_tf.audio import checked_pcm
 from kws_tf.runtime.detection import configure, logits_spec
 from kws_tf.runtime.detector import Detector
 from kws_tf.runtime.score_bytes import ScoreBytes
@@ -14,13 +15,14 @@ class Listener:
     """Finds keywords in audio as it comes. One object serves one thread at a time.
 
     Args:
-        model_path: a streaming model: .tflite file or export folder.
+        model_path: a streaming model, see runtime.Stream.
         preset, keywords, changes: what the detector does, see runtime.detection.configure.
         gain_db: level change of the PCM before the model; samples saturate.
         options: interpreter and kernels, see runtime.Stream.
 
     Attributes:
         sample_rate: Hz that the PCM must have. keywords, settings, preset: of the detector.
+        level_dbfs: root mean square of the last samples, behind the gain, relative to full scale.
 
     Raises:
         ModelFileError: the file is no streaming model or cannot be used. ConfigError: no such preset or keyword.
@@ -60,8 +62,12 @@ class Listener:
 
         Returns:
             list of runtime.Event that have started (end_sample None) or ended, in order.
+
+        Raises:
+            AudioError: not one-dimensional int16.
         """
-        if self._gain != 1 and len(pcm):
+        pcm = checked_pcm(pcm)
+        if self._gain != 1:
             pcm = np.clip(np.rint(pcm * self._gain), -32768, 32767).astype(np.int16)
         if len(pcm):
             power = float(np.mean(np.square(pcm.astype(np.float64) / 32768)))

@@ -48,7 +48,8 @@ class Model:
 
     def __init__(self, manifest, content, *, interpreter=None, kernels=AUTO, num_threads=1):
         if manifest.kind != "clip":
-            raise ModelFileError(f"{manifest.model_file}: a {manifest.kind} model; clips are scored by a clip model.")
+            raise ModelFileError(f"{manifest.model_file}: a {manifest.kind} model; clips are scored by a clip model. Convert the run "
+                                 "without --streaming, or play this file with runtime.Stream.")
         self.manifest = manifest
         self.kernels = kernels_for(manifest) if kernels == AUTO else kernels
         self.interpreter_name, self._interpreter = open_interpreter(
@@ -63,6 +64,7 @@ class Model:
 
     @property
     def labels(self):
+        """Class names in the order of the scores."""
         return self.manifest.labels
 
     def fit(self, pcm):
@@ -73,7 +75,13 @@ class Model:
 
         Returns:
             int16 [clip_samples], first sample of the window in the recording (negative when zeros come first).
+
+        Raises:
+            AudioError: not one-dimensional int16, or empty.
         """
+        pcm = audio.checked_pcm(pcm)
+        if not len(pcm):
+            raise AudioError("a recording without samples cannot be scored.")
         return fit_clip(pcm, self.manifest.clip_samples, self.manifest.crop)
 
     def input_tensor(self, pcm):
@@ -92,19 +100,15 @@ class Model:
         """Class scores before the softmax.
 
         Args:
-            pcm: int16 [samples]; any other length than clip_samples is cut or padded by `fit`.
+            pcm: int16 [samples], cut or padded by `fit`.
 
         Returns:
             float32 [classes].
 
         Raises:
-            AudioError: not one-dimensional int16, or empty.
+            AudioError: see fit.
         """
-        pcm = np.asarray(pcm)
-        if pcm.dtype != np.int16 or pcm.ndim != 1 or not len(pcm):
-            raise AudioError(f"PCM must be int16 [samples], not empty; received {pcm.dtype} {list(pcm.shape)}.")
-        clip = pcm if len(pcm) == self.manifest.clip_samples else self.fit(pcm)[0]
-        return self.invoke(self.input_tensor(clip))
+        return self.invoke(self.input_tensor(self.fit(pcm)[0]))
 
     def invoke(self, tensor):
         """Runs the graph on an input tensor in the type and shape of the file.
@@ -137,8 +141,8 @@ class Model:
         pcm = recording
         if isinstance(recording, (str, pathlib.PurePath)):
             pcm = audio.read_pcm(recording, self.manifest.sample_rate)
-        scores = self.scores(pcm)
-        start = self.fit(pcm)[1]
+        clip, start = self.fit(pcm)
+        scores = softmax(self.invoke(self.input_tensor(clip)))
         best = int(np.argmax(scores))
         rate = self.manifest.sample_rate
         return Prediction(self.labels[best], float(scores[best]), dict(zip(self.labels, map(float, scores), strict=True)),

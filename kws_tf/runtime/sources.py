@@ -13,8 +13,8 @@ from kws_tf.errors import AudioError, ConfigError
 BLOCK_SECONDS = 0.05
 # A microphone block waits here until the model takes it: ten seconds of being late.
 LONGEST_QUEUE = 200
-# Writers that stream to a pipe put a size near 2**31 or 2**32 into the header because they do not know it yet.
-UNKNOWN_SIZE = 0x7FFF0000
+# A microphone gives a block every BLOCK_SECONDS, of silence too; one that was unplugged gives none, and no error either.
+LONGEST_WAIT_SECONDS = 5.0
 # First bytes of what is neither, and would be heard as noise.
 _PACKED = {b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file",
            b"ID3\3": "an MP3 file", b"ID3\4": "an MP3 file", b"RF64": "an RF64 file", b"caff": "a CAF file"}
@@ -66,7 +66,7 @@ def from_pipe(file, sample_rate):
 
 
 def from_microphone(device, sample_rate, on_loss=None):
-    """Blocks of a microphone, until interrupted. It is opened at once, and heard from the first block on.
+    """Blocks of a microphone, until interrupted or unplugged. It is opened at once, and heard from the first block on.
 
     Args:
         device: number or part of the name, see `microphones`; None for the default one.
@@ -74,7 +74,8 @@ def from_microphone(device, sample_rate, on_loss=None):
         on_loss: called with a line of text when audio was lost.
 
     Raises:
-        AudioError: no such microphone, or it does not offer the rate. ConfigError: the package or library is not installed.
+        AudioError: no such microphone, it does not offer the rate, or (between blocks) it has given nothing for LONGEST_WAIT_SECONDS.
+        ConfigError: the package or library is not installed.
     """
     sounddevice = _sounddevice()
     blocks = queue.Queue(LONGEST_QUEUE)
@@ -126,7 +127,12 @@ def _sounddevice():
 def _heard(opened, blocks):
     with opened:
         while True:
-            yield blocks.get()
+            try:
+                block = blocks.get(timeout=LONGEST_WAIT_SECONDS)
+            except queue.Empty:
+                raise AudioError(f"the microphone has given no audio for {LONGEST_WAIT_SECONDS:g} s. Is it still plugged in? "
+                                 "See --list_devices.") from None
+            yield block
 
 
 def _blocks(pcm, sample_rate):
@@ -161,7 +167,7 @@ def _wav_header(file, sample_rate):
                                  f"16-bit integers. {_PIPE_HINT.format(rate=sample_rate)}")
     if channels is None:
         raise AudioError("standard input: a WAV stream without a description of its samples.")
-    return channels, math.inf if size == 0 or size >= UNKNOWN_SIZE else size
+    return channels, math.inf if size == 0 or size >= audio.UNKNOWN_SIZE else size
 
 
 def _exactly(file, size):
@@ -175,4 +181,4 @@ def device_from_text(value):
     """A device number or name from text: digits become a number; "" the default device."""
     if value == "":
         return None
-    return int(value) if value.isdigit() else value
+    return int(value) if value.isdecimal() else value

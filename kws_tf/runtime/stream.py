@@ -4,6 +4,7 @@ import typing
 
 import numpy as np
 
+from kws_tf.audio import checked_pcm
 from kws_tf.errors import AudioError, ConfigError, ModelFileError
 from kws_tf.runtime import model_file
 from kws_tf.runtime.features import FeatureStream
@@ -35,7 +36,7 @@ class Stream:
     states it exactly. One object serves one thread at a time.
 
     Args:
-        path: a .tflite file or its export folder.
+        path: a .tflite file, its export folder, or the name of a shipped model.
         interpreter: "tflite_runtime", "ai_edge_litert" or "tensorflow"; None for the first that works.
         kernels: see runtime.load_model.
 
@@ -102,9 +103,7 @@ class Stream:
         Raises:
             AudioError: see process.
         """
-        pcm = np.asarray(pcm)
-        if pcm.dtype != np.int16 or pcm.ndim != 1:
-            raise AudioError(f"PCM must be int16 [samples]; received {pcm.dtype} {list(pcm.shape)}.")
+        pcm = checked_pcm(pcm)
         if self._ended:
             raise AudioError("this recording was ended by flush(); call reset() before the next one.")
         samples = np.concatenate([self._waiting, pcm])

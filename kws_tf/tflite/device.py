@@ -2,11 +2,10 @@
 
 import dataclasses
 
-from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings, default_keywords
+from kws_tf.detector_settings import DetectorPreset, DetectorPresets
 from kws_tf.errors import ConfigError, ConversionError
 from kws_tf.manifest import Manifest
-from kws_tf.runtime.detection import configure
-from kws_tf.runtime.detector import keyword_classes
+from kws_tf.runtime.detection import chosen_keywords, score_samples, uncalibrated_settings
 from kws_tf.tflite.cost import measure_arena
 from kws_tf.tflite.lint import require_clean
 from kws_tf.tflite.profiles import profile_of
@@ -65,8 +64,8 @@ def describe(manifest, content, keywords=(), clip_hop_seconds=CLIP_HOP_SECONDS):
             raise ConversionError(f"{manifest.model_file}: the manifest has no arena, and it cannot be measured: {reason}.")
         manifest = dataclasses.replace(manifest, arena=arena)
     if section:
-        score_samples = section.stride_frames * manifest.features.hop_samples
-        return Device(manifest, section.hop_samples, score_samples, section.hop_scores, detector_presets(manifest, keywords, score_samples))
+        n_samples = score_samples(manifest)
+        return Device(manifest, section.hop_samples, n_samples, section.hop_scores, detector_presets(manifest, keywords, n_samples))
     hop_samples = round(clip_hop_seconds * manifest.sample_rate)
     if not 0 < hop_samples <= manifest.clip_samples:
         clip_seconds = manifest.clip_samples / manifest.sample_rate
@@ -75,13 +74,10 @@ def describe(manifest, content, keywords=(), clip_hop_seconds=CLIP_HOP_SECONDS):
     return Device(manifest, hop_samples, hop_samples, 1, detector_presets(manifest, keywords, hop_samples))
 
 
-def detector_presets(manifest, keywords, score_samples):
-    """The presets of the manifest, or one that nothing was measured for."""
-    presets = manifest.detector
-    keywords = tuple(keywords) or (presets.keywords if presets else default_keywords(manifest.labels))
-    keyword_classes(manifest.labels, keywords)
-    if presets:
-        return dataclasses.replace(presets, keywords=keywords)
-    period = score_samples / manifest.sample_rate
-    settings = configure(manifest, keywords=keywords)[1] if manifest.streaming else DetectorSettings.of_probability(0.8, period)
+def detector_presets(manifest, keywords, n_samples):
+    """The presets of the manifest, or one that nothing was measured for; n_samples of audio lie between two scores."""
+    keywords = chosen_keywords(manifest, keywords)
+    if manifest.detector:
+        return dataclasses.replace(manifest.detector, keywords=keywords)
+    settings = uncalibrated_settings(n_samples / manifest.sample_rate)
     return DetectorPresets(keywords, UNCALIBRATED, (DetectorPreset(UNCALIBRATED, settings),))

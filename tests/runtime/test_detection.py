@@ -40,8 +40,12 @@ def test_presets_and_changes():
     assert detection.configure(manifest(PRESETS), "strict", window_scores=None) == (("jarvis",), DetectorSettings(240, 240, 9), "strict")
     keywords, settings, name = detection.configure(manifest(PRESETS), keywords=("computer",), threshold=80, window_scores=3)
     assert (keywords, settings, name) == (("computer",), DetectorSettings(80, 40, 3), "balanced*")
+    odd = DetectorPresets(("jarvis",), "a", (DetectorPreset("a", DetectorSettings(43, 31)),))
+    assert detection.configure(manifest(odd), threshold=43)[1] == DetectorSettings(43, 31), "the same threshold is no change"
     assert detection.configure(manifest(PRESETS), threshold=80, release=70)[1] == DetectorSettings(80, 70, 7)
-    with pytest.raises(ConfigError, match="--keywords: alexa; the labels of m.tflite are _unknown_, jarvis, computer"):
+    with pytest.raises(ConfigError, match="must be labels of the model, .*: _unknown_, jarvis, computer; received alexa. Set --keywords"):
         detection.configure(manifest(), keywords=("alexa",))
+    with pytest.raises(ConfigError, match="each once: .*; received jarvis, jarvis"):
+        detection.configure(manifest(PRESETS), keywords=("jarvis", "jarvis"))
     with pytest.raises(ConfigError, match="--preset=loud: this model has balanced, strict"):
         detection.configure(manifest(PRESETS), "loud")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kws_tf.detector_settings import DetectorSettings
+from kws_tf.errors import AudioError
 from kws_tf.evaluation.score_track import score_pcm
 from kws_tf.runtime import Stream
 from kws_tf.runtime.listener import Listener
@@ -37,6 +38,12 @@ def test_level_gain_and_scores(spoken_model):
     loud = Listener(spoken_model, gain_db=20.0)
     loud.process(np.full(160, -30000, np.int16))
     assert loud.level_dbfs == pytest.approx(0.0), "samples saturate"
+
+
+def test_samples_that_are_no_pcm_are_refused_with_and_without_gain(spoken_model):
+    for gain_db in (0.0, 6.0):
+        with pytest.raises(AudioError, match=r"PCM must be int16 \[samples\]; received float32 \[160\]"):
+            Listener(spoken_model, gain_db=gain_db).process(np.full(160, 0.5, np.float32))
 
 
 @pytest.mark.slow

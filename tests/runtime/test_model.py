@@ -86,10 +86,17 @@ def test_other_lengths_are_fitted_as_in_evaluation(exported, tone_clips):
     assert model.predict(clip[1000:7000]).window_start_seconds == -1000 / 16000
 
 
-@pytest.mark.parametrize("pcm", [np.zeros(0, np.int16), np.zeros(8000, np.float32), np.zeros((8000, 1), np.int16)])
-def test_refuses_what_is_no_pcm(exported, pcm):
-    with pytest.raises(AudioError, match=r"PCM must be int16 \[samples\], not empty"):
-        load_model(exported / "float32").logits(pcm)
+@pytest.mark.parametrize("pcm, message", [
+    (np.zeros(0, np.int16), "a recording without samples"),
+    (np.full(8000, 0.5, np.float32), r"PCM must be int16 \[samples\]; received float32 \[8000\]. Samples in \[-1, 1\] become PCM by"),
+    (np.full(9000, 0.5, np.float32), r"PCM must be int16 \[samples\]; received float32 \[9000\]"),
+    (np.zeros((8000, 1), np.int16), r"received int16 \[8000, 1\]"),
+])
+def test_refuses_what_is_no_pcm(exported, pcm, message):
+    model = load_model(exported / "float32")
+    for take in (model.logits, model.fit, model.predict):
+        with pytest.raises(AudioError, match=message):
+            take(pcm)
 
 
 def changed_spec(spec, **changes):

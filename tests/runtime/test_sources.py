@@ -113,6 +113,15 @@ def test_microphone(monkeypatch):
     assert sources.microphones() == [(1, "usb", 2, 44100.0, True)]
 
 
+def test_a_microphone_that_stops_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sounddevice", Microphone())
+    monkeypatch.setattr(sources, "LONGEST_WAIT_SECONDS", 0.05)
+    source = sources.from_microphone(None, 16000)
+    assert [len(next(source)), len(next(source))] == [800, 800]
+    with pytest.raises(AudioError, match="given no audio for 0.05 s. Is it still plugged in"):
+        next(source)
+
+
 def test_no_microphone(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", Microphone(fails=True))
     with pytest.raises(AudioError, match=r"--device=3: .*opened at 16000 Hz \(Invalid sample rate \[-9997\]\).*--list_devices.*arecord"):
@@ -135,4 +144,4 @@ def test_no_portaudio(monkeypatch):
 
 
 def test_devices_by_number_or_name():
-    assert [sources.device_from_text(text) for text in ("", "2", "usb 2")] == [None, 2, "usb 2"]
+    assert [sources.device_from_text(text) for text in ("", "2", "usb 2", "\u00b2")] == [None, 2, "usb 2", "\u00b2"]
