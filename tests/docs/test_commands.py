@@ -46,7 +46,7 @@ def all_commands():
                 yield pytest.param(module, words, id=f"{name}: {module} {' '.join(words)}"[:120])
 
 
-@pytest.mark.parametrize("module, words", all_commands())
+@pytest.mark.parametrize("module, words", list(all_commands()))
 def test_a_command_can_be_parsed(module, words, monkeypatch):
     monkeypatch.chdir(ROOT)
     values = flags.FlagValues()
