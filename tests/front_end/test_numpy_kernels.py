@@ -28,19 +28,27 @@ def test_a_convolution_is_exact_to_the_last_bit(ratio):
     np.testing.assert_array_equal(run(x).ravel(), shifted(sums, ratio))
 
 
+def test_a_convolution_rounds_ties_up():
+    x = np.arange(-6, 7, dtype=np.int16).reshape(1, 13, 1, 1)
+    run = bind("CONV_2D", [Tensor(x.shape, SCALE, x)], (1, 13, 1, 1), weights=np.ones((1, 1, 1, 1), np.int8), weight_scales=None,
+               bias=np.zeros(1, np.int64), ratios=np.array([0.5]), relu6=False, row_stride=1)
+    assert run(x).ravel().tolist() == [-3, -2, -2, -1, -1, 0, 0, 1, 1, 2, 2, 3, 3]
+
+
+@pytest.mark.parametrize(("ratio", "largest"), [(0.00123, 4000), (0.25, 9)], ids=["large", "ties"])
 @pytest.mark.parametrize(("x_shape", "y_shape", "constant", "transpose_y"),
                          [((6, 8, 1, 15), (1, 8, 18, 15), 1, True), ((6, 8, 1, 15), (1, 8, 15, 18), 1, False),
                           ((1, 2, 32, 64), (6, 1, 64, 9), 0, False), ((1, 2, 32, 64), (6, 1, 9, 64), 0, True),
                           ((3, 7, 5), (3, 5, 2), 1, False), ((6, 2, 7, 5), (6, 2, 5, 2), None, False), ((1, 5, 9), (4, 9, 3), 0, False)])
-def test_every_form_of_a_matrix_product_is_exact(x_shape, y_shape, constant, transpose_y):
+def test_every_form_of_a_matrix_product_is_exact(x_shape, y_shape, constant, transpose_y, ratio, largest):
     rng = np.random.default_rng(2)
-    arrays = [rng.integers(-4000, 4000, shape).astype(np.int16) for shape in (x_shape, y_shape)]
+    arrays = [rng.integers(-largest, largest, shape).astype(np.int16) for shape in (x_shape, y_shape)]
     wide = [values.astype(np.int64) for values in arrays]
     sums = wide[0] @ (np.swapaxes(wide[1], -1, -2) if transpose_y else wide[1])
     tensors = [Tensor(values.shape, SCALE, values, values if index == constant else None) for index, values in enumerate(arrays)]
-    result = bind("BATCH_MATMUL", tensors, sums.shape, transpose_y=transpose_y, ratio=0.00123)(*arrays)
+    result = bind("BATCH_MATMUL", tensors, sums.shape, transpose_y=transpose_y, ratio=ratio)(*arrays)
     assert result.shape == sums.shape and result.dtype == np.int16
-    np.testing.assert_array_equal(result.ravel(), shifted(sums, 0.00123))
+    np.testing.assert_array_equal(result.ravel(), shifted(sums, ratio))
 
 
 def test_a_mean_of_a_block_rounds_half_away_from_zero():
