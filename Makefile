@@ -40,4 +40,4 @@ $(VENV)/.installed-$(EXTRAS): pyproject.toml
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs build *.egg-info
+	rm -rf $(VENV) runs/demo build *.egg-info

@@ -108,6 +108,7 @@ class FeatureConfig:
 
     @property
     def hop_ms(self):
+        """Time between the starts of two frames in milliseconds."""
         return 1000 * self.hop_samples / self.sample_rate
 
     def n_frames(self, n_samples):

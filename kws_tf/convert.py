@@ -34,10 +34,9 @@ from absl import flags
 
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, refuse_arguments, run
-from kws_tf.manifest import STATE_KINDS
+from kws_tf.manifest import PROFILES, STATE_KINDS
 
 FLAGS = flags.FLAGS
-PROFILES = ("pi", "tflm", "features", "float32", "esphome", "ethos-u")
 DEVICE_HOP_FRAMES = 3
 
 

@@ -53,9 +53,14 @@ class DetectorSettings:
             score_seconds: time between two scores.
             window_seconds, refractory_seconds, warmup_seconds: lengths of time.
         """
-        level = min(HIGHEST_SCORE, max(1, round(threshold * HIGHEST_SCORE)))
+        level = level_of(threshold)
         return cls(level, release_for(level, release_ratio), max(1, round(window_seconds / score_seconds)),
                    round(refractory_seconds / score_seconds), round(warmup_seconds / score_seconds))
+
+
+def level_of(probability):
+    """The threshold nearest to a probability, 1 to 255."""
+    return min(HIGHEST_SCORE, max(1, round(probability * HIGHEST_SCORE)))
 
 
 def release_for(threshold, ratio=0.75):

@@ -21,6 +21,7 @@ from absl import flags
 
 from kws_tf import atomic_file, screen
 from kws_tf.config import SPLITS, DataConfig
+from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, define_interpreter, refuse_arguments, run
 
@@ -161,7 +162,7 @@ def stream_report(output):
     """
     from kws_tf import evaluation
 
-    threshold = None if FLAGS.threshold is None else max(1, round(255 * FLAGS.threshold))
+    threshold = None if FLAGS.threshold is None else level_of(FLAGS.threshold)
     report = evaluation.evaluate_stream(
         FLAGS.model, ambient=FLAGS.ambient or None, annotated=FLAGS.annotations or None, preset=FLAGS.preset, keywords=FLAGS.keywords,
         changes={"threshold": threshold, "window_scores": FLAGS.window_scores}, workers=FLAGS.workers or None,

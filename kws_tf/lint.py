@@ -14,6 +14,7 @@ import pathlib
 
 from absl import flags
 
+from kws_tf import manifest as manifests
 from kws_tf.errors import ConfigError, ModelFileError
 from kws_tf.flags import run
 
@@ -23,8 +24,7 @@ FLAGS = flags.FLAGS
 def define(flag_values=FLAGS):
     """Defines the flags of this program."""
     place = {"flag_values": flag_values, "module_name": "lint"}
-    flags.DEFINE_enum("profile", None, ["pi", "tflm", "features", "float32", "esphome", "ethos-u"],
-                      "Rules to apply; by default those of the manifest.", **place)
+    flags.DEFINE_enum("profile", None, manifests.PROFILES, "Rules to apply; by default those of the manifest.", **place)
     flags.DEFINE_boolean("json", False, "Print one JSON object instead of lines.", **place)
 
 
@@ -34,7 +34,6 @@ def read(path):
     Raises:
         ModelFileError: there is no such file, or the manifest beside it is wrong or describes other bytes.
     """
-    from kws_tf import manifest as manifests
     from kws_tf.runtime import model_file
 
     folder, name = model_file.find(path)

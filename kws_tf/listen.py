@@ -19,6 +19,7 @@ import time
 
 from absl import flags
 
+from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_interpreter, refuse_arguments, run
 from kws_tf.runtime import sources
@@ -140,7 +141,7 @@ def main(argv):
         raise ConfigError("--device and --input contradict each other; give one of them.")
     if FLAGS.real_time and FLAGS.input in ("", "-"):
         raise ConfigError("--real_time is for --input FILE; a microphone or a pipe has its own speed.")
-    threshold = None if FLAGS.threshold is None else max(1, round(255 * FLAGS.threshold))
+    threshold = None if FLAGS.threshold is None else level_of(FLAGS.threshold)
     listener = Listener(FLAGS.model, preset=FLAGS.preset, keywords=FLAGS.keywords, gain_db=FLAGS.gain, interpreter=FLAGS.interpreter,
                         kernels=FLAGS.kernels, changes={"threshold": threshold, "window_scores": FLAGS.window_scores})
     meter = sys.stderr.isatty() and sys.stdout.isatty() and not FLAGS.json if FLAGS.meter is None else FLAGS.meter

@@ -14,6 +14,8 @@ MANIFEST_FILE = "manifest.json"
 LARGEST_MANIFEST_BYTES = 4 << 20
 LARGEST_FFT_SIZE = 1 << 16
 KINDS = ("clip", "streaming")
+# What kws_tf.convert makes and kws_tf.lint checks, see kws_tf.tflite.profiles.
+PROFILES = ("pi", "tflm", "features", "float32", "esphome", "ethos-u")
 STATE_KINDS = ("internal", "external")
 INPUT_KINDS = ("features", "pcm")
 
@@ -95,6 +97,7 @@ class Cost:
 
     @property
     def nodes(self):
+        """Operators of all parts."""
         return sum(part.nodes for part in self.parts)
 
 

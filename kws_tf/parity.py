@@ -19,13 +19,12 @@ error of the file: set --optimised_steps.
 import dataclasses
 import json
 import os
-import pathlib
 
 import numpy as np
 from absl import flags
 
 from kws_tf import screen
-from kws_tf.errors import AudioError, ConfigError
+from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
 FLAGS = flags.FLAGS
@@ -46,15 +45,13 @@ def load_recordings(folder, manifest, n_clips, seed):
     """Recordings of a folder: list of int16 [samples]; cut to the clip of the model as its evaluation cuts them, or whole for a stream.
 
     Raises:
-        AudioError: there are none, or one cannot be read.
+        DatasetError: there are none, or files that are no audio. AudioError: one cannot be read.
     """
     from kws_tf import audio
     from kws_tf.crop import fit_clip
-    from kws_tf.dataset.scan import AUDIO_SUFFIXES
+    from kws_tf.evaluation.score_track import find_recordings
 
-    paths = sorted(path for path in pathlib.Path(folder).rglob("*") if path.suffix.lower() in AUDIO_SUFFIXES and path.is_file())
-    if not paths:
-        raise AudioError(f"--clips={folder}: no recordings in this folder.")
+    paths = find_recordings(folder)
     order = np.random.default_rng(seed).permutation(len(paths))[:n_clips or None]
     recordings = [audio.read_pcm(paths[i], manifest.sample_rate) for i in order]
     return recordings if manifest.kind == "streaming" else [fit_clip(pcm, manifest.clip_samples, manifest.crop)[0] for pcm in recordings]

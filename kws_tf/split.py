@@ -53,22 +53,15 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     Raises:
         DatasetError: a clip cannot be read, or has no speaker; all are listed.
     """
-    from kws_tf.curation import partition
+    from kws_tf.curation import labelled_clips, partition
     from kws_tf.curation.clip_facts import measure_all
-    from kws_tf.dataset.scan import Scan, subfolders
+    from kws_tf.dataset.scan import subfolders
     from kws_tf.dataset.speaker_name import SpeakerName
 
     speaker_name = SpeakerName(speaker_pattern)
     if not os.path.isdir(root):
         raise DatasetError(f"--input={root}: there is no such folder.")
-    dealt_before = [name for name in SPLITS if name in subfolders(root)]
-    clips, problems = [], []
-    for split in dealt_before or [""]:
-        for label in subfolders(os.path.join(root, split)):
-            folder = f"{split}/{label}" if split else label
-            scan = Scan(root, folder)
-            problems += scan.problems
-            clips += [(file.path, split, label, speaker_name(file.path[len(folder) + 1:])) for file in scan.files]
+    clips, problems = labelled_clips.find(root, speaker_name)
     if not clips:
         raise DatasetError(f"--input={root}: expected <class>/<clip>; found {', '.join(subfolders(root)) or 'no folder'}.")
     facts = measure_all(root, clips, n_workers=n_workers)

@@ -4,7 +4,7 @@ import pytest
 from absl import flags
 
 from kws_tf import parity
-from kws_tf.errors import AudioError, ConfigError
+from kws_tf.errors import ConfigError, DatasetError
 
 
 @pytest.fixture
@@ -49,5 +49,5 @@ def test_missing_arguments(run, arguments, error, message):
 
 
 def test_a_folder_without_recordings(run, exported, tmp_path):
-    with pytest.raises(AudioError, match="no recordings in this folder"):
+    with pytest.raises(DatasetError, match="no recordings in this folder"):
         run(exported / "pi", "--clips", tmp_path)

@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from kws_tf import atomic_file, dataset, runtime  # noqa: E402
 from kws_tf.config import SPLITS, DataConfig  # noqa: E402
-from kws_tf.errors import ConfigError, KwsError  # noqa: E402
+from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.evaluation import scoring  # noqa: E402
 from kws_tf.evaluation.intervals import wilson_interval  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
@@ -102,6 +102,14 @@ def measure():
             "float_model_id": other.model_id, "levels": sweep(FLAGS.model, FLAGS.float_model, pcm, clips.labels[chosen])}
 
 
+def read(path):
+    """A result that the first form wrote."""
+    try:
+        return json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ConfigError(f"{path}: no result of this tool ({error}).") from error
+
+
 def table(results):
     """Lines of the Markdown table of several results."""
     lines = ["| peak level | " + " | ".join(f"{result['name']}: integer | float32 | change | same answer" for result in results) + " |",
@@ -151,18 +159,13 @@ def show(results):
 
 
 def main(argv):
-    try:
-        if argv[1:]:
-            results = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in argv[1:]]
-            show(results)
-        else:
-            results = [measure()]
-            atomic_file.write_text(FLAGS.result, json.dumps(results[0], indent=2) + "\n")
-    except (KwsError, OSError, ValueError, KeyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    if argv[1:]:
+        results = [read(path) for path in argv[1:]]
+        show(results)
+    else:
+        results = [measure()]
+        atomic_file.write_text(FLAGS.result, json.dumps(results[0], indent=2) + "\n")
     print("\n".join(table(results)))
-    return 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from kws_tf import mel
 from kws_tf.augment.random_draw import uniform
 from kws_tf.errors import ConfigError
 
-CORNER_HZ = 4800.0
+CORNER_HZ, CORNER_SHARE = 4800.0, 0.6
 
 
 class FrequencyWarp:
@@ -16,9 +16,10 @@ class FrequencyWarp:
     Vocal tract length perturbation of Jaitly and Hinton, "Vocal Tract Length Perturbation (VTLP) improves speech recognition", ICML
     workshop 2013: with the factor a, what was at the frequency f comes to
 
-        a f                                              for f <= c,   c = 4800 Hz * min(a, 1) / a
+        a f                                              for f <= c,   c = C * min(a, 1) / a
         S - (S - a c) / (S - c) * (S - f)                above,        S = half the sample rate
 
+    C is 4800 Hz, where most formants lie below, or 0.6 S where that is less,
     so that the ends of the axis stay where they are. Rows between two rows are interpolated linearly; harmonics, which the mel bands of
     speech show below 1 kHz, move along with the formants.
 
@@ -61,7 +62,7 @@ class FrequencyWarp:
     def _sources(self, warp):
         """Row, with a fraction, from which each row is taken, [batch, rows]: the inverse of the warp at its centre frequency."""
         factor, half = warp[:, None], self._half_rate
-        corner = CORNER_HZ * ops.minimum(factor, 1.0) / factor
+        corner = min(CORNER_HZ, CORNER_SHARE * half) * ops.minimum(factor, 1.0) / factor
         slope = (half - corner) / (half - factor * corner)
         hz = ops.where(self._hz <= factor * corner, self._hz / factor, half - slope * (half - self._hz))
         place = (2595 / np.log(10) * ops.log(1.0 + hz / 700) - self._ends[0]) / (self._ends[1] - self._ends[0])

@@ -31,11 +31,12 @@ class SpecAugment:
     Args:
         augment: AugmentConfig; spec_prob, frequency_masks, frequency_mask_rows, time_masks and time_mask_frames are read.
         n_frames, n_features: size of the features, frames and rows.
-        tau: width factor of BC-ResNet, read if frequency_mask_rows is -1; where frequency_mask_rows(tau) is 0, everything is off,
-            time masks too, as the authors do. With frequency_mask_rows of 0 or more the two kinds of masks are independent.
+        tau: width factor of BC-ResNet, 1 for any other network; read if frequency_mask_rows is -1; where frequency_mask_rows(tau) is 0,
+            everything is off, time masks too, as the authors do. With frequency_mask_rows of 0 or more the two kinds of masks are
+            independent.
 
     Raises:
-        ConfigError: a mask parameter above the size of the features, or frequency_mask_rows -1 without tau.
+        ConfigError: a mask parameter above the size of the features.
 
     Example:
         masks = SpecAugment(AugmentConfig(), n_frames=98, n_features=40, tau=2)
@@ -43,12 +44,9 @@ class SpecAugment:
         features = masks.apply(features, draws)      # [batch, 98, 40, 1]
     """
 
-    def __init__(self, augment, n_frames, n_features, tau=None):
+    def __init__(self, augment, n_frames, n_features, tau):
         rows, frames, self.prob = augment.frequency_mask_rows, augment.time_mask_frames, augment.spec_prob
         if rows < 0:
-            if tau is None:
-                raise ConfigError("SpecAugment: frequency_mask_rows=-1 takes the preset of a BC-ResNet's tau, but this network has none; "
-                                  "set --frequency_mask_rows.")
             rows = frequency_mask_rows(tau)
             frames = frames if rows else 0
         self.n_frames, self.n_features = n_frames, n_features

@@ -103,14 +103,6 @@ class WaveformAugment:
             if name in self._stage:
                 self._stage[name].assign(value)
 
-    @property
-    def enabled(self):
-        """Whether any change is made."""
-        return any(self._changes())
-
-    def _changes(self):
-        return self.peak_normalization, self.tape, self.shift, self.noise, self.room, self.white_noise, self.gain, self.microphone
-
     def draw(self, batch_size, labels, seed_generator):
         """Draws for the clips of one batch.
 

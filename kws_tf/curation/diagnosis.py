@@ -10,10 +10,10 @@ from absl import logging
 
 from kws_tf.config import SPLITS
 from kws_tf.curation import findings as checks
+from kws_tf.curation import labelled_clips
 from kws_tf.curation.clip_facts import measure_all
 from kws_tf.curation.near_duplicates import near_duplicates
 from kws_tf.curation.suspicious_labels import suspicious_labels
-from kws_tf.dataset.scan import Scan, subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import DatasetError
 
@@ -38,6 +38,7 @@ class Diagnosis:
 
     @property
     def n_errors(self):
+        """Findings that are errors."""
         return sum(finding.severity == "error" for finding in self.findings)
 
     def by_check(self):
@@ -88,18 +89,9 @@ def diagnose(root, *, speaker_pattern="", silence_label="_silence_", n_workers=1
 
 def _clips(root, speaker_name):
     """(path, split, label, speaker) of every clip, and lines about what is no clip."""
-    splits = [name for name in SPLITS if name in subfolders(root)]
     known = _speakers_of_manifest(root)
-    clips, problems = [], []
-    for split in splits or [""]:
-        for label in subfolders(os.path.join(root, split)):
-            folder = f"{split}/{label}" if split else label
-            scan = Scan(root, folder)
-            problems += scan.problems
-            for file in scan.files:
-                speaker = known[file.path] if file.path in known else speaker_name(file.path[len(folder) + 1:])
-                clips.append((file.path, split or "all", label, speaker))
-    return clips, problems
+    clips, problems = labelled_clips.find(root, speaker_name)
+    return [(path, split or "all", label, known.get(path, speaker)) for path, split, label, speaker in clips], problems
 
 
 def _speakers_of_manifest(root):

@@ -91,6 +91,14 @@ def subfolders(folder):
     return sorted(entry.name for entry in path.iterdir() if not entry.name.startswith(".") and entry.is_dir()) if path.is_dir() else []
 
 
+def loose_clips(root, split):
+    """Lines about clips that lie beside the folders of the classes, in <root>/<split>."""
+    folder = f"{split}/" if split else ""
+    return [f"{folder}{entry.name}: a clip outside the class folders. Move it to {folder}<class>/."
+            for entry in sorted(os.scandir(os.path.join(root, split)), key=lambda entry: entry.name)
+            if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES and not entry.name.startswith(".") and not _is_folder(entry)]
+
+
 class SplitScan:
     """One split of a folder data set, <root>/<split>/<class>/**.
 
@@ -124,7 +132,7 @@ class SplitScan:
                 self.missing_classes.append(name)
                 if not may_lack_classes:
                     self.layout.append(f"{split}/{name}: {'no clips in this folder' if scan else 'the folder of this class is missing'}.")
-        self._refuse_loose_clips(root, split)
+        self.problems += loose_clips(root, split)
         if may_lack_classes and not self.files:
             self.layout.append(f"{split}: no clips of any class.")
         order = sorted(range(len(self.files)), key=self.files.__getitem__)
@@ -136,8 +144,3 @@ class SplitScan:
         self.labels += [label] * len(scan.files)
         self.problems += scan.problems
         self.ignored += scan.ignored
-
-    def _refuse_loose_clips(self, root, split):
-        for entry in sorted(os.scandir(os.path.join(root, split)), key=lambda entry: entry.name):
-            if os.path.splitext(entry.name)[1].lower() in AUDIO_SUFFIXES and not entry.name.startswith(".") and not _is_folder(entry):
-                self.problems.append(f"{split}/{entry.name}: a clip outside the class folders. Move it to {split}/<class>/.")

@@ -28,6 +28,7 @@ class Split:
 
     @property
     def n_clips(self):
+        """Number of clips."""
         return len(self.paths)
 
     def pcm(self, i):

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from kws_tf import audio
 from kws_tf.dataset.scan import subfolders
-from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings
+from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings, release_for
 from kws_tf.errors import AudioError, ConfigError, DatasetError
 from kws_tf.evaluation import annotations, detection
 from kws_tf.evaluation.annotations import Word
@@ -93,7 +93,7 @@ def settings_and_points(sweep, base, release_ratio):
 
 def with_threshold(settings, threshold, release_ratio):
     """The settings with another threshold and its release."""
-    return dataclasses.replace(settings, threshold=threshold, release=max(1, int(threshold * release_ratio)))
+    return dataclasses.replace(settings, threshold=threshold, release=release_for(threshold, release_ratio))
 
 
 def choose(found, sweep, target_per_hour, release_ratio):

@@ -31,7 +31,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
         options: interpreter and kernels, see runtime.load_model.
 
     Returns:
-        dict of JSON values: model (file, model_id, profile, kernels), data_root, split, bad_files_left_out, classes_without_clips, the
+        dict of JSON values: model (see model_identity), data_root, split, bad_files_left_out, classes_without_clips, the
         figures of classification.report, worst (see worst_clips) and, with compare_with, other and comparison (see comparison.compare).
 
     Raises:
@@ -52,7 +52,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
 
     logits = score(model_path, read(manifest), clips.n_clips, workers=workers, progress=progress, title=split, **options)
     report = {
-        "model": _identity(model_path, manifest),
+        "model": model_identity(model_path, manifest),
         "data_root": str(data.data_root),
         "split": split,
         "bad_files_left_out": found.n_bad_files,
@@ -63,7 +63,7 @@ def evaluate_model(model_path, data, split="testing", *, compare_with=None, work
     if compare_with is not None:
         others = score(compare_with, read(other_manifest), clips.n_clips, workers=workers, progress=progress, title="other model",
                        **options)
-        report["other"] = {**_identity(compare_with, other_manifest), **classification.report(clips.labels, others, manifest.labels)}
+        report["other"] = {**model_identity(compare_with, other_manifest), **classification.report(clips.labels, others, manifest.labels)}
         report["comparison"] = compare(clips.labels, logits, others)
     return report
 
@@ -101,6 +101,7 @@ def _check_comparable(manifest, path, other_path):
     return other
 
 
-def _identity(path, manifest):
+def model_identity(path, manifest):
+    """Which file was scored: dict of file, model_id, profile."""
     folder, _ = model_file.find(path)
     return {"file": str(pathlib.Path(folder) / manifest.model_file), "model_id": manifest.model_id, "profile": manifest.profile}

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kws_tf.evaluation.classification import cross_entropy
+from kws_tf.runtime.model import softmax
 
 
 def compare(labels, logits, other_logits):
@@ -21,7 +22,7 @@ def compare(labels, logits, other_logits):
     labels, logits, other_logits = np.asarray(labels), np.asarray(logits, np.float64), np.asarray(other_logits, np.float64)
     best, other_best = logits.argmax(axis=1), other_logits.argmax(axis=1)
     right, other_right = best == labels, other_best == labels
-    drift = np.abs(_softmax(logits) - _softmax(other_logits))
+    drift = np.abs(softmax(logits) - softmax(other_logits))
     noise = np.mean((logits - other_logits) ** 2)
     signal = np.mean(np.var(other_logits, axis=0))
     return {
@@ -36,8 +37,3 @@ def compare(labels, logits, other_logits):
         "signal_to_noise_db": float(10 * np.log10(signal / noise)) if noise and signal else None,
         "cross_entropy_change": cross_entropy(labels, logits) - cross_entropy(labels, other_logits),
     }
-
-
-def _softmax(logits):
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)

@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from kws_tf import atomic_file, audio
+from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
 from kws_tf.evaluation.score_track import find_recordings, score_recordings
 from kws_tf.runtime import model_file
@@ -74,7 +75,7 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
     manifest, _ = model_file.read(model_path)
     rate, length = manifest.sample_rate, manifest.clip_samples
     # One clip per window: the next event starts when the window has passed.
-    keywords, settings, _ = configure(manifest, keywords=keywords, threshold=max(1, round(255 * threshold)),
+    keywords, settings, _ = configure(manifest, keywords=keywords, threshold=level_of(threshold),
                                       refractory_scores=-(-length // score_samples(manifest)))
     label = label or background_label(manifest.labels)
     if label in keywords:

@@ -2,15 +2,13 @@
 
 import concurrent.futures
 import dataclasses
-import multiprocessing
-import os
 import pathlib
 import time
 
 import numpy as np
 from tqdm import tqdm
 
-from kws_tf import audio
+from kws_tf import audio, worker_pool
 from kws_tf.dataset.scan import Scan
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.evaluation.recording_stream import RecordingStream
@@ -145,7 +143,7 @@ def speed(tracks, wall_seconds):
 
 
 def _score_all(model_path, function, items, sizes, workers, progress, title, options):
-    workers = min(workers or os.cpu_count() or 1, len(items)) or 1
+    workers = min(workers or worker_pool.processors(), len(items)) or 1
     tracks, problems = [None] * len(items), []
     opened = _open(model_path, options)  # a wrong model is told before any process starts
     # The longest first: the last process to end then ends early.
@@ -169,9 +167,7 @@ def _score_all(model_path, function, items, sizes, workers, progress, title, opt
 
 
 def _in_processes(model_path, function, items, order, workers, options, take):
-    # A forked process would inherit the locks of this one's threads.
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context) as pool:
+    with worker_pool.open_pool(workers) as pool:
         futures = {pool.submit(_run, str(model_path), options, function, items[index]): index for index in order}
         try:
             for future in concurrent.futures.as_completed(futures):

@@ -1,13 +1,12 @@
 """Scores the clips of a split with an exported file, in parallel."""
 
 import concurrent.futures
-import os
 import threading
 
 import numpy as np
 from tqdm import tqdm
 
-from kws_tf import runtime
+from kws_tf import runtime, worker_pool
 from kws_tf.runtime import model_file
 from kws_tf.runtime.detection import logits_spec
 from kws_tf.runtime.model import dequantise
@@ -69,7 +68,7 @@ def score(model_path, clips, n_clips, *, workers=None, progress=True, title="sco
     """
     first = open_scorer(model_path, **options)
     logits = np.zeros((n_clips, len(first.labels)), np.float32)
-    workers = min(workers or os.cpu_count() or 1, -(-n_clips // CHUNK_CLIPS)) or 1
+    workers = min(workers or worker_pool.processors(), -(-n_clips // CHUNK_CLIPS)) or 1
     idle, own = [first], threading.local()
 
     def open_model():

@@ -2,13 +2,13 @@
 
 import collections
 import dataclasses
-import pathlib
 import time
 
 import numpy as np
 
 from kws_tf.config import to_dict
 from kws_tf.evaluation import annotations, detection
+from kws_tf.evaluation.clip_evaluation import model_identity
 from kws_tf.evaluation.score_track import find_recordings, score_recordings, speed
 from kws_tf.evaluation.sweep import Sweep
 from kws_tf.recall_area import recall_area
@@ -54,9 +54,8 @@ def evaluate_stream(model_path, *, ambient=None, annotated=None, preset="", keyw
                               progress=progress, **options)
     figures = speed(tracks, time.perf_counter() - begun)
     quiet, spoken = tracks[:len(ambient_files)], tracks[len(ambient_files):]
-    folder, _ = model_file.find(model_path)
     report = {
-        "model": {"file": str(pathlib.Path(folder) / manifest.model_file), "model_id": manifest.model_id, "profile": manifest.profile},
+        "model": model_identity(model_path, manifest),
         "labels": list(manifest.labels),
         "detector": {"preset": preset, "keywords": list(keywords), "settings": to_dict(settings),
                      "score_seconds": score_samples(manifest) / manifest.sample_rate},

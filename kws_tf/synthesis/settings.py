@@ -111,6 +111,7 @@ class SynthesisConfig:
 
     @property
     def clip_samples(self):
+        """Length of every clip in samples."""
         return round(self.clip_seconds * self.sample_rate)
 
 

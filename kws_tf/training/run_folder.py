@@ -105,6 +105,7 @@ class RunFolder:
         self.write_config(config)
 
     def write_config(self, config):
+        """Replaces config.json by a RunConfig."""
         atomic_file.write_text(self.config_file, json.dumps(to_dict(config), indent=2) + "\n")
 
     def write_history(self, history):

@@ -52,11 +52,14 @@ def build_network(config, classes):
             logging.warning("pre_roll_frames=%d: %s looks back %d frames, so its state still holds zeros from before the pre-roll. "
                             "Use --pre_roll_frames=%d or more.", recipe.pre_roll_frames, backbone.name, context, context)
         pre_roll_augment = _waveform_augment(config, classes, sounds, recipe.pre_roll_frames * config.features.hop_samples)
+    masks = augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau)
+    if config.augment.spec_prob and not masks.enabled:
+        logging.info("SpecAugment is off: --frequency_mask_rows=%d, tau %g.", config.augment.frequency_mask_rows, config.model.tau)
     return TrainingNetwork(
         feature_layer(config.features), backbone,
         waveform_augment=_waveform_augment(config, classes, sounds), pre_roll_augment=pre_roll_augment,
         frequency_warp=_frequency_warp(config),
-        spec_augment=augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau),
+        spec_augment=masks,
         forward=training_forward(layout, backbone), seed=config.train.seed)
 
 

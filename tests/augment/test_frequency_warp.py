@@ -14,6 +14,14 @@ from kws_tf.errors import ConfigError
 PRESET = FeatureConfig()
 
 
+@pytest.mark.parametrize("factor", [0.85, 1.2])
+def test_the_ends_stay_at_half_the_rate_too(factor):
+    features = FeatureConfig(sample_rate=8000, window_samples=240, hop_samples=80, fft_size=256, high_hz=4000.0)
+    line = np.arange(40, dtype=np.float32)[None, None, :, None]
+    got = np.asarray(FrequencyWarp(1.0, (0.85, 1.2), features).apply(line, {"frequency_warp": np.float32([factor])}))[0, 0, :, 0]
+    assert (np.diff(got) > 0.2).all() and abs(got[-1] - 39) < 0.6, "no two rows show the same end of the axis"
+
+
 def centres():
     mel = np.linspace(0, 2595 * np.log10(1 + 8000 / 700), 42)[1:-1]
     return 700 * (10 ** (mel / 2595) - 1)
