@@ -1,12 +1,16 @@
 """A small trained network and its exports, shared by the tests of everything that follows training."""
 
 import dataclasses
+import functools
+import hashlib
+import json
 import pathlib
 import types
 
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 
 from kws_tf.config import DataConfig, FeatureConfig, ModelConfig, RunConfig
 from kws_tf.crop import fit_clip
@@ -63,6 +67,8 @@ def small_network(small_config, tone_clips):
     features = np.stack([extract(clip) for clip in pcm])[..., None]
     model = models.build(small_config.model, small_config.features, len(CLASSES), features.shape[1], seed=3)
     model.compile(keras.optimizers.SGD(0.1, momentum=0.9), keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    # As the training loop does: an optimizer that makes its variables in the first step has the step traced twice.
+    model.optimizer.build(model.trainable_variables)
     model.fit(features, labels, batch_size=len(labels) // 2, epochs=EPOCHS, shuffle=False, verbose=0)
     # So few steps leave the moving statistics behind: one pass sets them to those of the clips.
     norms = [layer for layer, _, _ in model.layer_shapes(features.shape) if hasattr(layer, "moving_mean")]
@@ -74,8 +80,52 @@ def small_network(small_config, tone_clips):
     return types.SimpleNamespace(model=model, features=features, labels=labels, config=small_config, classes=CLASSES)
 
 
+@pytest.fixture
+def run_program():
+    """Runs an entry point in this process, where TensorFlow is loaded already: takes its module and arguments, gives its exit status.
+    A KwsError comes out as raised; what kws_tf.flags.run makes of it is in tests/test_flags.py."""
+    def call(module, *arguments):
+        values = flags.FlagValues()
+        module.define(values)
+        rest = values([module.__name__, *map(str, arguments)])
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(module, "FLAGS", values)
+            if hasattr(module, "run_config"):
+                patch.setattr(module, "run_config", functools.partial(module.run_config, values))
+            return module.main(rest) or 0
+    return call
+
+
 @pytest.fixture(scope="session")
-def exported(small_network, tone_clips, tmp_path_factory):
+def convert_once():
+    """From here on, exports of a network of kws_tf.models with the same weights and input take the float32 file that the first of them
+    made. It is most of the time of an export, and always the same (tests/tflite/test_freeze.py).
+
+    Returns:
+        convert_float32 with that memory.
+    """
+    from kws_tf.tflite import convert, layer_errors, streaming
+    from kws_tf.tflite.freeze import convert_float32
+
+    made = {}
+
+    def convert_from_memory(model, input_shape):
+        if not type(model).__module__.startswith("kws_tf."):
+            return convert_float32(model, input_shape)
+        weights = hashlib.sha256(b"".join(np.asarray(weight).tobytes() for weight in model.weights)).digest()
+        key = json.dumps([type(model).__name__, model.get_config(), [int(length) for length in input_shape]], default=str), weights
+        if key not in made:
+            made[key] = convert_float32(model, input_shape)
+        return made[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (convert, layer_errors, streaming):
+            patch.setattr(module, "convert_float32", convert_from_memory)
+        yield convert_from_memory
+
+
+@pytest.fixture(scope="session")
+def exported(small_network, tone_clips, convert_once, tmp_path_factory):
     """Folder with the exports float32/, features/ and pi/ of the small network; not to be changed."""
     from kws_tf import tflite
 
@@ -87,7 +137,7 @@ def exported(small_network, tone_clips, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def arcface(small_config, tone_clips, tmp_path_factory):
+def arcface(small_config, tone_clips, convert_once, tmp_path_factory):
     """A small SparkNet with an ArcFace head for CLASSES, and its exports. Training has heard a fourth tone, "top", whose prototype was
     taken away afterwards: a class that a few clips can bring back. (What enrolment does with words never heard is measured elsewhere.)
 
@@ -115,6 +165,7 @@ def arcface(small_config, tone_clips, tmp_path_factory):
     finally:
         keras.config.set_dtype_policy(policy)
     network.compile(keras.optimizers.SGD(0.1, momentum=0.9), ArcFaceLoss())
+    network.optimizer.build(network.trainable_variables)
     network.fit(heard, np.eye(4, dtype=np.float32)[np.arange(192) % 4], batch_size=32, epochs=15, shuffle=False, verbose=0)
     for target, source in zip(shortened.weights, network.weights, strict=True):
         target.assign(source[:, :3] if target.shape != source.shape else source)
@@ -150,7 +201,7 @@ def spoken_model(monkeypatch, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def small_stream(small_network, tone_clips, tmp_path_factory):
+def small_stream(small_network, tone_clips, convert_once, tmp_path_factory):
     """Streaming export of the small network: PCM in, external state, 5 frames per step; not to be changed."""
     from kws_tf.tflite.streaming_export import export_streaming
 
@@ -161,7 +212,7 @@ def small_stream(small_network, tone_clips, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def micro_stream(small_network, tone_clips, tmp_path_factory):
+def micro_stream(small_network, tone_clips, convert_once, tmp_path_factory):
     """Streaming export of the small network for microcontrollers: PCM in, internal state, 2 frames per step; not to be changed."""
     from kws_tf.tflite.streaming_export import export_streaming
 
@@ -204,6 +255,7 @@ def wake_word(tmp_path_factory):
     model = models.build(config.model, config.features, len(classes), n_frames, seed=3)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 8 * EPOCHS)),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.optimizer.build(model.trainable_variables)
     order = random.permutation(len(features))
     model.fit(features[order], np.tile(labels, 2)[order], batch_size=32, epochs=EPOCHS, shuffle=False, verbose=0)
     folder = tmp_path_factory.mktemp("esphome") / "esphome"

@@ -58,6 +58,7 @@ def recorded(phrases, tmp_path_factory):
     steps = EPOCHS * -(-len(words) // 32)
     model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, steps)),
                   keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    model.optimizer.build(model.trainable_variables)
     model.fit(features, labels, batch_size=32, epochs=EPOCHS, verbose=0)
     folder = tmp_path_factory.mktemp("recorded") / "esphome"
     export_streaming(model, config, ("_unknown_", WORD), heard[::4, -SAMPLES:], folder, profile="esphome", state="internal", hop_frames=3)

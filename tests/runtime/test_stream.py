@@ -20,7 +20,7 @@ KINDS = [("pi", "external", 1), ("pi", "internal", 1), ("pi", "internal", 2), ("
 
 
 @pytest.fixture(scope="module")
-def streams(small_network, tone_clips, tmp_path_factory):
+def streams(small_network, tone_clips, convert_once, tmp_path_factory):
     """Folder of the streaming exports PROFILE_STATE_HOP, each network prepared once; and what made them."""
     from kws_tf.tflite import flatbuffer
     from kws_tf.tflite.export import describe, write

@@ -16,6 +16,11 @@ def test_the_graph_has_no_variables_and_one_clip(small_network):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
+def test_the_same_network_is_converted_to_the_same_bytes(small_network, float_content):
+    """What the fixture convert_once takes for granted."""
+    assert convert_float32(small_network.model, small_network.features.shape[1:]) == float_content
+
+
 def test_batch_normalisation_is_folded_and_no_shape_is_computed(float_content):
     operators = {node.operator for node in flatbuffer.read(float_content).nodes}
     assert not operators & {"SHAPE", "STRIDED_SLICE", "PACK", "RSQRT", "SUB", "TRANSPOSE", "FILL", "CAST"}
