@@ -81,8 +81,9 @@ def test_no_command_is_an_other_word_and_testing_has_words_that_training_lacks()
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("train_and_convert_here")
 def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
-    """One epoch on a few dozen clips: the files are there, and nobody calls the result good."""
+    """One epoch of the smallest network on a few dozen clips: the files are there, and nobody calls the result good."""
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
     small = dataclasses.replace(demo.data_settings(), positives=(12, 2, 4), unknowns=(16, 3, 6), silences=(8, 2, 3), noise_files=1)
     monkeypatch.setattr(demo, "data_settings", lambda: small)
@@ -90,7 +91,7 @@ def test_the_chain_runs_on_a_very_small_set(tmp_path, monkeypatch, capfd):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(demo, "MINUTES", 0.3)
     recipe = tmp_path / "recipe.cfg"
-    recipe.write_text(RECIPE.read_text() + "\n--epochs=1\n--warmup_epochs=0\n--batch_size=16\n")
+    recipe.write_text(RECIPE.read_text() + "\n--epochs=1\n--warmup_epochs=0\n--batch_size=16\n--model=sparknet\n--channels=4\n")
     run_dir = tmp_path / "run"
     assert not demo.demonstrate(str(tmp_path / "set"), str(run_dir), str(recipe), 0.99)
     assert "NOT REACHED" in capfd.readouterr().out

@@ -14,15 +14,9 @@ from tools import record_result
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def record(*arguments):
-    return subprocess.run([sys.executable, ROOT / "tools" / "record_result.py", *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
-
-
 @pytest.mark.slow
-def test_records_counts_of_the_exported_files_and_no_path(run_dir, data_root, small_network, tmp_path):
-    made = record("--run_dir", run_dir, "--output_dir", tmp_path / "results", "--name=tones", "--workers=1")
-    assert made.returncode == 0, made.stderr
+def test_records_counts_of_the_exported_files_and_no_path(run_program, convert_once, run_dir, data_root, small_network, tmp_path, capsys):
+    assert not run_program(record_result, "--run_dir", run_dir, "--output_dir", tmp_path / "results", "--name=tones", "--workers=1")
     text = (tmp_path / "results" / "tones.json").read_text()
     values = json.loads(text)
     assert str(data_root.parent) not in text and values["dataset"] == "tones" and values["config"]["data"]["data_root"] == "tones"
@@ -41,7 +35,7 @@ def test_records_counts_of_the_exported_files_and_no_path(run_dir, data_root, sm
     assert values["files"]["integer"]["correct"] - values["files"]["float32"]["correct"] == (
         against["testing"]["fixed"] - against["testing"]["broken"])
     assert values["pre_roll"]["clips"] == 18 and values["pre_roll"]["frames"] == 116
-    assert f"tones integer: {100 * values['files']['integer']['accuracy']:.2f} %" in made.stdout
+    assert f"tones integer: {100 * values['files']['integer']['accuracy']:.2f} %" in capsys.readouterr().out
     assert not (run_dir / "export").exists()
 
 
@@ -104,14 +98,15 @@ def test_the_command_names_every_setting_that_is_not_the_default():
 
 @pytest.mark.parametrize("arguments, message", [
     ((), "--run_dir is missing"),
-    (("--run_dir", "nowhere"), "nowhere: no run folder"),
     (("stray",), "unexpected argument 'stray'"),
 ])
 def test_refuses(arguments, message):
-    made = record(*arguments)
+    made = subprocess.run([sys.executable, ROOT / "tools" / "record_result.py", *arguments], capture_output=True, text=True, check=False)
     assert made.returncode == 1 and message in made.stderr and "Traceback" not in made.stderr
 
 
-def test_refuses_data_without_a_testing_split(run_dir, tmp_path):
-    made = record("--run_dir", run_dir, "--data_root", tmp_path)
-    assert made.returncode == 1 and "no testing split" in made.stderr
+def test_refuses_a_folder_without_a_run_and_data_without_a_testing_split(run_program, run_dir, tmp_path):
+    with pytest.raises(TrainingError, match="nowhere: no run folder"):
+        run_program(record_result, "--run_dir", "nowhere")
+    with pytest.raises(TrainingError, match="no testing split"):
+        run_program(record_result, "--run_dir", run_dir, "--data_root", tmp_path)

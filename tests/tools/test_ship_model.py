@@ -6,22 +6,18 @@ import pytest
 
 from kws_tf import manifest as manifests
 from kws_tf.runtime import load_model
+from tools import ship_model
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def ship(*arguments):
-    return subprocess.run([sys.executable, ROOT / "tools" / "ship_model.py", *map(str, arguments)], capture_output=True, text=True,
-                          check=False)
-
-
 @pytest.mark.slow
-def test_a_model_with_its_card_and_no_path_of_the_machine(run_dir, data_root, small_network, tmp_path):
+@pytest.mark.usefixtures("convert_once", "train_and_convert_here")
+def test_a_model_with_its_card_and_no_path_of_the_machine(run_program, run_dir, data_root, small_network, tmp_path):
     about = tmp_path / "about.md"
     about.write_text("Low and high tones, of no use but for tests.\n")
-    made = ship("--run_dir", run_dir, "--name=tones", "--about", about, "--data_licence=none at all", "--models_dir", tmp_path / "models",
-                "--test_ambient", data_root / "testing", "--before=python make_tones.py")
-    assert made.returncode == 0, made.stderr
+    assert not run_program(ship_model, "--run_dir", run_dir, "--name=tones", "--about", about, "--data_licence=none at all", "--models_dir",
+                           tmp_path / "models", "--test_ambient", data_root / "testing", "--before=python make_tones.py")
     folder = tmp_path / "models" / "tones"
     assert sorted(path.name for path in folder.iterdir()) == ["clip", "model_card.md", "report.html", "streaming"]
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["tones"]
@@ -45,6 +41,7 @@ def test_what_is_missing_is_told_and_nothing_is_made(run_dir, tmp_path):
     for given, expected in ((("--name=tones",), "--about is missing"), (("--name=a/b", "--about=x"), "letters, digits and _ alone"),
                             (("--name=a", "--about=none.md"), "none.md: there is no such file"),
                             (("--name=a", "--about=x", "--ambient=x"), "give both or none")):
-        made = ship("--run_dir", run_dir, "--data_licence=none", "--models_dir", tmp_path / "models", *given)
+        made = subprocess.run([sys.executable, ROOT / "tools" / "ship_model.py", "--run_dir", run_dir, "--data_licence=none",
+                               "--models_dir", tmp_path / "models", *given], capture_output=True, text=True, check=False)
         assert made.returncode == 1 and expected in made.stderr, made.stderr
     assert not (tmp_path / "models").exists()

@@ -1,8 +1,4 @@
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -14,20 +10,6 @@ from kws_tf import features  # noqa: E402
 from kws_tf.config import AugmentConfig, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
 from tools import torch_baseline  # noqa: E402
-
-ROOT = pathlib.Path(__file__).parents[2]
-# Runs the tool and interrupts it in the second epoch.
-INTERRUPTED = """
-from tools import torch_baseline
-original, epochs = torch_baseline.train_epoch, []
-def train_epoch(*arguments):
-    epochs.append(1)
-    if len(epochs) == 2:
-        raise KeyboardInterrupt
-    return original(*arguments)
-torch_baseline.train_epoch = train_epoch
-torch_baseline.run(torch_baseline.main, torch_baseline.define)
-"""
 
 
 @pytest.mark.parametrize("n_mels", [40, 80])
@@ -53,12 +35,6 @@ def test_augmentation_shifts_and_adds_noise_within_its_bounds():
     assert gap.max() == 10 and gap.min() >= 0
 
 
-def start(*arguments, program=None):
-    head = [sys.executable, "-c", program] if program else [sys.executable, "tools/torch_baseline.py"]
-    return subprocess.run([*head, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=300, check=False,
-                          env={**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"})
-
-
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     """Flags for a data set of two tones and two epochs."""
@@ -78,21 +54,31 @@ def recipe(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_killed_run_continues_to_the_same_result(recipe, tmp_path):
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    process = start(*recipe, f"--run_dir={whole}")
-    assert process.returncode == 0, process.stderr
-    assert start(*recipe, f"--run_dir={killed}", program=INTERRUPTED).returncode == 130
-    assert not (killed / "result.json").exists()
-    process = start(*recipe, f"--run_dir={killed}")
-    assert process.returncode == 0 and "continuing after epoch 1" in process.stderr, process.stderr
+def test_an_interrupted_run_continues_to_the_same_result(run_program, recipe, tmp_path, monkeypatch):
+    whole, stopped, lines, epochs = tmp_path / "whole", tmp_path / "stopped", [], []
+    assert not run_program(torch_baseline, *recipe, f"--run_dir={whole}")
+    train_epoch = torch_baseline.train_epoch
+
+    def interrupted_in_the_second(*arguments):
+        epochs.append(1)
+        if len(epochs) == 2:
+            raise KeyboardInterrupt
+        return train_epoch(*arguments)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(torch_baseline, "train_epoch", interrupted_in_the_second)
+        run_program(torch_baseline, *recipe, f"--run_dir={stopped}")
+    assert not (stopped / "result.json").exists()
+    monkeypatch.setattr(torch_baseline.logging, "info", lambda text, *values: lines.append(text % values))
+    assert not run_program(torch_baseline, *recipe, f"--run_dir={stopped}")
+    assert any("continuing after epoch 1" in line for line in lines)
 
     def losses(folder):
         return [line.split(",")[1:3] for line in (folder / "history.csv").read_text().splitlines()]
 
-    assert losses(killed) == losses(whole) and len(losses(whole)) == 3
+    assert losses(stopped) == losses(whole) and len(losses(whole)) == 3
     result = json.loads((whole / "result.json").read_text())
-    assert json.loads((killed / "result.json").read_text()) | {"config": 0} == result | {"config": 0}
+    assert json.loads((stopped / "result.json").read_text()) | {"config": 0} == result | {"config": 0}
     assert result["split"] == "testing" and result["n_clips"] == 12
     assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
 
