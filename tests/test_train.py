@@ -19,8 +19,10 @@ ROOT = pathlib.Path(__file__).parents[1]
 TONES_HZ = {"high": 3500, "low": 400, "middle": 1200}
 CLIPS = {"training": 24, "validation": 8, "testing": 8}
 SECONDS = 0.3
-RECIPE = ["--clip_duration", str(SECONDS), "--tau=0.25", "--batch_size=12", "--epochs=20", "--warmup_epochs=1", "--lr=0.02", "--threads=1",
-          "--spec_prob=0.5", "--frequency_mask_rows=6", "--audio_backend=soundfile", "--seed=5"]
+# A network that is traced and converted in a moment; BC-ResNet in the same loop is in tests/training/test_loop.py.
+RECIPE = ["--clip_duration", str(SECONDS), "--model=sparknet", "--channels=4", "--batch_size=12", "--threads=1",
+          "--epochs=20", "--warmup_epochs=1", "--lr=0.02", "--spec_prob=0.5", "--frequency_mask_rows=6", "--audio_backend=soundfile",
+          "--seed=5"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,7 @@ def start(folder, *arguments):
 
 
 def finish(process):
-    output, errors = process.communicate(timeout=300)
+    output, errors = process.communicate(timeout=900)
     return process.returncode, output, errors
 
 
@@ -116,25 +118,29 @@ def test_a_killed_run_continues_bit_for_bit(whole_run, tones, tmp_path):
     assert history(folder) == history(whole)
     for name in ("best.weights.h5", "checkpoints/last.npz"):
         before, after = contents(whole / name), contents(folder / name)
-        assert before.keys() == after.keys() and len(before) > 50
+        assert before.keys() == after.keys() and len(before) > 40
         for key, value in before.items():
             np.testing.assert_array_equal(after[key], value, err_msg=key)
 
 
 @pytest.mark.slow
-def test_a_run_starts_from_the_weights_of_another_and_goes_on_without_it(whole_run, tones, tmp_path):
-    source, folder = tmp_path / "source", tmp_path / "second"
+def test_a_run_starts_from_the_weights_of_another_and_goes_on_without_it(whole_run, tones, run_program, tmp_path, monkeypatch):
+    from kws_tf import train as program
+    from kws_tf.training import initial_weights
+
+    source, folder, lines = tmp_path / "source", tmp_path / "second", []
+    monkeypatch.setattr(initial_weights.logging, "info", lambda text, *values: lines.append(text % values))
     shutil.copytree(whole_run[0], source)
     further = [*RECIPE, "--epochs=2", "--warmup_epochs=0", "--lr=0.005", "--schedule=constant", "--noexport"]
-    status, _, errors = train(folder, "--data_root", tones, "--initial_weights", source, *further)
-    assert status == 0, errors
-    assert "starting from the weights of" in errors
+    assert not run_program(program, "--run_dir", folder, "--data_root", tones, "--initial_weights", source, *further)
+    assert any("starting from the weights of" in line for line in lines)
     assert json.loads((folder / "config.json").read_text())["train"]["initial_weights"] == str(source)
-    # Twenty epochs of training are in the first figure of the second run.
-    assert float(history(folder)[0]["val_loss"]) < float(history(whole_run[0])[1]["val_loss"]) / 2
+    # The best epoch of the first run is in the first figure of the second; untrained, three classes give 1.1.
+    assert float(history(folder)[0]["val_loss"]) < 0.7 * float(history(whole_run[0])[1]["val_loss"])
     shutil.rmtree(source)
-    status, _, errors = train(folder, "--resume", "--epochs=3", "--noexport", "--threads=1")
-    assert status == 0 and "starting from the weights" not in errors, errors
+    lines.clear()
+    assert not run_program(program, "--run_dir", folder, "--resume", "--epochs=3", "--noexport", "--threads=1")
+    assert lines and not any("starting from the weights" in line for line in lines)
     assert len(history(folder)) == 3
 
 
