@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV   ?= .venv
 EXTRAS ?= train,synth,dev
 PYTEST_ARGS ?=
+# Processes that share the tests, file by file, such as 2; 0 runs all in one. Each takes up to 2 GB of memory.
+WORKERS ?= 0
 
 PY := $(VENV)/bin/python
 
@@ -17,7 +19,7 @@ demo: $(VENV)/.installed-$(EXTRAS)
 	$(PY) tools/demo.py
 
 test: $(VENV)/.installed-$(EXTRAS)
-	$(PY) -m pytest $(PYTEST_ARGS)
+	$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 bench: EXTRAS := train,synth,dev,parity
 bench:

@@ -1,5 +1,6 @@
 """A small trained network and its exports, shared by the tests of everything that follows training."""
 
+import collections
 import dataclasses
 import functools
 import hashlib
@@ -21,6 +22,13 @@ CLIP_SAMPLES = 8000
 CLASSES = ("high", "low", "middle")
 EPOCHS = 16
 TONES_HZ = {"high": 2600.0, "low": 500.0, "middle": 1200.0, "top": 4600.0}
+
+
+def pytest_collection_modifyitems(config, items):
+    """In a process of pytest-xdist: files with the most slow tests first, so that no process ends long after the others."""
+    if hasattr(config, "workerinput"):
+        slow = collections.Counter(item.path for item in items if item.get_closest_marker("slow"))
+        items.sort(key=lambda item: -slow[item.path])
 
 
 def spoken_tone(name, random, n_samples=CLIP_SAMPLES):
