@@ -23,7 +23,6 @@ QUICK = [
 ]
 FURTHER = [
     ({"tau": 1.0, "padding": "symmetric"}, "mfcc20"), ({"tau": 1.0, "padding": "mixed", "lookahead_stages": 2}, "mels80"),
-    ({"tau": 2.0}, "mfcc20"), ({"tau": 2.0, "padding": "symmetric"}, "mels40"),
     ({"model": "sparknet"}, "sparknet"), ({"model": "sparknet", "padding": "symmetric"}, "mels40"),
     ({"model": "ds_cnn", "channels": 16}, "mlperf_tiny"),
     ({"model": "ds_cnn", "channels": 16, "padding": "mixed", "lookahead_stages": 1}, "mlperf_tiny"),
