@@ -36,7 +36,7 @@ def run_dir(small_network, tone_clips, tone_dataset, tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run(monkeypatch, capsys, convert_once):
     """Runs the program in this process: returns its output."""
     def call(*arguments):
         values = flags.FlagValues()

@@ -6,12 +6,15 @@ import pytest
 from kws_tf.config import FeatureConfig, ModelConfig
 
 
-@pytest.fixture(scope="session")
-def float_content(small_network):
-    """Bytes of the small network as the converter makes them."""
-    from kws_tf.tflite.freeze import convert_float32
+@pytest.fixture(scope="session", autouse=True)
+def _conversions_are_shared(convert_once):
+    pass
 
-    return convert_float32(small_network.model, small_network.features.shape[1:])
+
+@pytest.fixture(scope="session")
+def float_content(small_network, convert_once):
+    """Bytes of the small network as the converter makes them."""
+    return convert_once(small_network.model, small_network.features.shape[1:])
 
 
 @pytest.fixture
