@@ -36,7 +36,7 @@ lint: $(VENV)/.installed-$(EXTRAS)
 # One stamp per set of extras: asking for another set, or a changed pyproject.toml, installs again.
 $(VENV)/.installed-$(EXTRAS): pyproject.toml
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "installing kws_tf[$(EXTRAS)] into $(VENV): about 700 MB of wheels, a minute or more"
+	@echo "installing kws_tf[$(EXTRAS)] into $(VENV): about 700 MB of wheels, 3 GB on disk, a minute or more"
 	$(PY) -m pip install --quiet --upgrade pip
 	$(PY) -m pip install --quiet --editable '.[$(EXTRAS)]'
 	touch $@
