@@ -54,7 +54,8 @@ def build_network(config, classes):
         pre_roll_augment = _waveform_augment(config, classes, sounds, recipe.pre_roll_frames * config.features.hop_samples)
     masks = augment.SpecAugment(config.augment, n_frames, n_features, config.model.tau)
     if config.augment.spec_prob and not masks.enabled:
-        logging.info("SpecAugment is off: --frequency_mask_rows=%d, tau %g.", config.augment.frequency_mask_rows, config.model.tau)
+        logging.info("SpecAugment is off%s.", " at this width, as in the paper; --frequency_mask_rows turns it on"
+                     if config.augment.frequency_mask_rows < 0 else ": no mask has a size")
     return TrainingNetwork(
         feature_layer(config.features), backbone,
         waveform_augment=_waveform_augment(config, classes, sounds), pre_roll_augment=pre_roll_augment,
