@@ -1,6 +1,8 @@
 """The program on a small ArcFace model of tones: a pitch that it has no class for becomes one."""
 
+import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import soundfile
 from absl import flags
 
 from kws_tf import enroll, runtime
+from kws_tf import manifest as manifests
 from kws_tf.errors import ConfigError, ConversionError, DatasetError, ModelFileError
 from tests.conftest import CLASSES, spoken_tone
 
@@ -58,6 +61,7 @@ def test_a_new_class_is_recognised_and_the_others_stay(run, arcface, tmp_path, p
         np.testing.assert_array_equal(new.logits(pcm)[:3], old.logits(pcm))
         assert new.predict(pcm).label == old.predict(pcm).label
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["model_id"] in (tmp_path / "out" / "report.md").read_text()
     (note,) = manifest["enrolled"]
     assert note["label"] == "top" and note["clips"] == 8 and 0.7 < note["agreement"] <= 1
     assert manifest["outputs"][0]["shape"] == [1, 4] and manifest["parameters"] == old.manifest.parameters + 32
@@ -78,6 +82,17 @@ def test_a_class_is_replaced_only_when_asked(run, arcface, tmp_path):
     assert model.labels == CLASSES and model.manifest.parameters == runtime.load_model(arcface.folder / "pi").manifest.parameters
     assert [model.predict(pcm).label for pcm in tones("top", 6, seed=8)].count("low") >= 5
     assert [(note.label, note.clips) for note in model.manifest.enrolled] == [("low", 5)]
+
+
+def test_in_the_place_of_the_old_file_nothing_of_it_is_left(run, arcface, tmp_path):
+    folder = shutil.copytree(arcface.folder / "pi", tmp_path / "pi")
+    estimate = manifests.EthosEstimate("5", "ethos-u55-128", "a, b", 500.0, 0.5, 1, 1, 2, {}, "model_vela.tflite", "0" * 64, 9)
+    described = dataclasses.replace(manifests.read(folder), ethos=estimate)
+    (folder / "manifest.json").write_text(manifests.to_json(described))
+    run("--model", folder, "--clips", write(tmp_path / "clips", tones("top", 2, seed=5)), "--label=top", "--output", folder)
+    manifest, report = manifests.read(folder), (folder / "report.md").read_text()
+    assert manifest.ethos is None and manifest.model_id != described.model_id
+    assert manifest.model_id in report and described.model_id not in report and "high, low, middle, top" in report
 
 
 def test_several_classes_one_after_the_other(run, arcface, tmp_path):

@@ -39,6 +39,11 @@ def text(words):
                          for c in words) + '"'
 
 
+def comment(lines):
+    """Lines of a comment. What comes from a manifest may hold anything; line breaks in it become spaces."""
+    return "".join(f"// {' '.join(line.split())}\n" for line in lines)
+
+
 def header(name, about, body, includes=("<cstdint>",)):
     """A header file in the form of firmware/src.
 
@@ -47,7 +52,6 @@ def header(name, about, body, includes=("<cstdint>",)):
         includes: with their brackets or quotes.
     """
     guard = name.upper().replace(".", "_") + "_"
-    comment = "".join(f"// {line}\n" for line in about)
     included = "".join(f"#include {include}\n" for include in includes)
-    return (f"{comment}#ifndef {guard}\n#define {guard}\n\n{included}\nnamespace kws_model {{\n\n{body}\n}}  // namespace kws_model\n\n"
-            f"#endif  // {guard}\n")
+    return (f"{comment(about)}#ifndef {guard}\n#define {guard}\n\n{included}\n"
+            f"namespace kws_model {{\n\n{body}\n}}  // namespace kws_model\n\n#endif  // {guard}\n")

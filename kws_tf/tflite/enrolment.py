@@ -1,18 +1,18 @@
 """Writes the export folder of a model to which a class was enrolled."""
 
 import dataclasses
-import pathlib
 
 from kws_tf import manifest as manifests
 from kws_tf.tflite import export_folder, flatbuffer, operators
-from kws_tf.tflite.export import write as write_folder
+from kws_tf.tflite.export import finish
 from kws_tf.tflite.prototypes import with_prototype
 
 
 def write(folder, manifest, content, label, prototype, embeddings):
     """Puts a prototype into a model and writes the result, with its manifest and labels, as a folder of its own.
 
-    What was measured on the old file (metrics, arena, cost) and the presets of its detector are left out: they do not hold for this one.
+    Cost, arena and what Vela estimates are measured anew; metrics and the presets of the detector are left out: they do not hold for
+    this file.
 
     Args:
         folder: absent, empty, or an earlier export. manifest: of the old file. content: its bytes.
@@ -23,7 +23,7 @@ def write(folder, manifest, content, label, prototype, embeddings):
         Path of the model file.
 
     Raises:
-        ConversionError: see export_folder.check.
+        ConversionError: see export.finish.
         ModelFileError: see with_prototype.
     """
     export_folder.check(folder, manifest.model_file)
@@ -35,7 +35,6 @@ def write(folder, manifest, content, label, prototype, embeddings):
         manifest, model_id=manifests.model_id(changed), model_bytes=len(changed),
         labels=manifest.labels if index is not None else (*manifest.labels, label),
         outputs=tuple(tensor.spec for tensor in graph.outputs), operators=counts, macs=sum(operator.macs for operator in counts),
-        parameters=manifest.parameters + (0 if index is not None else len(prototype)), metrics={}, arena=None, cost=None, detector=None,
-        enrolled=(*(entry for entry in manifest.enrolled if entry.label != label), note))
-    write_folder(folder, changed, described)
-    return pathlib.Path(folder) / manifest.model_file
+        parameters=manifest.parameters + (0 if index is not None else len(prototype)), metrics={}, detector=None,
+        ethos=None, enrolled=(*(entry for entry in manifest.enrolled if entry.label != label), note))
+    return finish(folder, changed, described)

@@ -6,8 +6,8 @@ import os
 import pathlib
 import shutil
 
-from kws_tf import atomic_file
 from kws_tf import manifest as manifests
+from kws_tf.atomic_file import flush_to_disk
 from kws_tf.errors import ConversionError, ModelFileError
 
 _AT_FDCWD = -100
@@ -22,17 +22,19 @@ def check(folder, model_file):
         model_file: name of the model file to be written.
 
     Raises:
-        ConversionError: the folder belongs to another model file, or to something else.
+        ConversionError: the folder belongs to another model file, or to something else, or cannot be looked at.
     """
     folder = pathlib.Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise ConversionError(f"{folder}: is a file; an export needs a folder. Set --output to another path.")
-    if not folder.exists() or not any(folder.iterdir()):
-        return
     try:
+        if folder.exists() and not folder.is_dir():
+            raise ConversionError(f"{folder}: is a file; an export needs a folder. Set --output to another path.")
+        if not folder.exists() or not any(folder.iterdir()):
+            return
         owner = manifests.read(folder).model_file
     except ModelFileError as error:
         raise ConversionError(f"{folder}: is not empty and holds no readable export ({error}) Choose an empty or new folder.") from error
+    except OSError as error:
+        raise ConversionError(f"{folder}: cannot be looked at ({error}). Set --output to another path.") from error
     if owner != model_file:
         raise ConversionError(f"{folder}: its {manifests.MANIFEST_FILE} describes {owner}, not {model_file}. "
                               "Keep each model file in a folder of its own.")
@@ -45,14 +47,14 @@ def write(folder, files, model_file):
     Files of the old folder that the export does not know are carried over.
 
     Args:
-        folder: absent, empty, or an earlier export of the same model file; its parents are made.
+        folder: absent, empty, or an earlier export of the same model file; its parents are made. Of a link, what it points to is replaced.
         files: name -> bytes; the model file and manifest.json among them. A name may have folders in front, with slashes.
         model_file: name of the model file.
 
     Raises:
         ConversionError: see check; or the disk refuses, which leaves the old folder as it was.
     """
-    folder = pathlib.Path(folder).absolute()
+    folder = pathlib.Path(folder).resolve()
     check(folder, model_file)
     staging = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
     try:
@@ -64,12 +66,12 @@ def write(folder, files, model_file):
             _write_flushed(staging / name, content)
         if folder.exists():
             _carry_over(folder, staging)
-            atomic_file.flush_to_disk(staging)
+            flush_to_disk(staging)
             _exchange(staging, folder)
         else:
-            atomic_file.flush_to_disk(staging)
+            flush_to_disk(staging)
             os.rename(staging, folder)
-        atomic_file.flush_to_disk(folder.parent)
+        flush_to_disk(folder.parent)
     except OSError as error:
         raise ConversionError(f"{folder}: the export cannot be written ({error}).") from error
     finally:
@@ -94,10 +96,8 @@ def _copy(source, target):
 
 
 def _write_flushed(path, content):
-    with open(path, "xb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(content)
+    flush_to_disk(path)
 
 
 def _exchange(new, old):

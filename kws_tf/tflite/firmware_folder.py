@@ -5,6 +5,7 @@ import pathlib
 
 from kws_tf import manifest as manifests
 from kws_tf import shipped
+from kws_tf.errors import ConfigError
 from kws_tf.runtime import model_file
 from kws_tf.tflite import export_folder, firmware_headers, golden_audio
 from kws_tf.tflite.device import CLIP_HOP_SECONDS, describe
@@ -57,10 +58,13 @@ def write(path, output_dir, *, board="", golden_pcm=None, golden_seconds=GOLDEN_
     Raises:
         ModelFileError: the file or its manifest is damaged.
         ConversionError: the file does not suit a microcontroller. Nothing is written then.
+        ConfigError: an unknown board, or see device.describe.
 
     Example:
         >>> write("runs/pi/export/tflm_stream", "my_project", board="esp32s3")
     """
+    if board and board not in BOARDS:
+        raise ConfigError(f"board must be one of {', '.join(BOARDS)}; received {board!r}. Set --board.")
     manifest, content = model_file.read(path)
     device = describe(manifest, content, keywords, clip_hop_seconds)
     n_samples = int(golden_seconds * manifest.sample_rate)

@@ -24,12 +24,8 @@ def generate(device, content, golden):
             "kws_labels.h": _labels(origin, device), "kws_golden.h": _golden(origin, device, golden)}
 
 
-def _comment(lines):
-    return "".join(f"// {line}\n" for line in lines)
-
-
 def _constant(kind, name, value, about=""):
-    return f"inline constexpr {kind} {name} = {value};" + (f"  // {about}" if about else "") + "\n"
+    return f"inline constexpr {kind} {name} = {value};" + (f"  {c_source.comment([about])}" if about else "\n")
 
 
 def _data_header(origin):
@@ -39,13 +35,13 @@ def _data_header(origin):
 
 def _data(origin, content):
     data = c_source.array("uint8_t", "kModelData", [f"0x{byte:02x}" for byte in content], storage="alignas(16) const ")
-    return f'{_comment(origin)}#include "kws_model_data.h"\n\nnamespace kws_model {{\n\n{data}\n}}  // namespace kws_model\n'
+    return f'{c_source.comment(origin)}#include "kws_model_data.h"\n\nnamespace kws_model {{\n\n{data}\n}}  // namespace kws_model\n'
 
 
 def _operators(origin, content):
     calls = registrations(content)
     lines = "".join(f"  if (resolver.{call} != kTfLiteOk) return kTfLiteError;\n" for call in calls)
-    about = _comment([*origin, "The operators of the model: those and no others, so that no other kernel is linked."])
+    about = c_source.comment([*origin, "The operators of the model: those and no others, so that no other kernel is linked."])
     return (f"{about}#ifndef KWS_MODEL_OPS_H_\n#define KWS_MODEL_OPS_H_\n\n"
             '#include "tensorflow/lite/micro/micro_mutable_op_resolver.h"\n\n'
             f"using KwsOpResolver = tflite::MicroMutableOpResolver<{len(calls)}>;\n\n"

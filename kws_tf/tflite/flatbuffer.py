@@ -8,10 +8,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.manifest import TensorSpec
+from kws_tf.runtime.model_file import TFLITE_IDENTIFIER
+from kws_tf.tflite import untrusted
 
 DESCRIPTION = "kws_tf"
-_OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
-_DTYPES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
 _LARGEST_OLD_CODE = 127
 CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 BUFFER_ALIGNMENT = 16
@@ -104,7 +104,7 @@ def read(content):
     """The main graph of a TFLite file, with the one that sets its variables.
 
     Args:
-        content: bytes of the file.
+        content: bytes of a file that this program made or has checked; see untrusted for others.
 
     Returns:
         Graph.
@@ -126,7 +126,7 @@ def _read_graph(model, graph):
     nodes = []
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex]
-        name = _OPERATOR_NAMES[max(code.builtinCode, code.deprecatedBuiltinCode)]
+        name = untrusted.operator_name(code)
         if name == "CUSTOM":
             raise ConversionError(f"the graph holds the custom operator {code.customCode!r}; only TFLite builtins run everywhere.")
         nodes.append(Node(name, [tensors[i] if i >= 0 else None for i in _indices(operator.inputs)],
@@ -141,11 +141,11 @@ def _indices(vector):
 
 
 def _read_tensor(tensor, buffers):
-    name = tensor.name.decode() if isinstance(tensor.name, bytes) else tensor.name or ""
+    name = untrusted.text(tensor.name)
     if tensor.shapeSignature is not None and np.any(np.asarray(tensor.shapeSignature) < 0):
         raise ConversionError(f"tensor {name} has no static shape: {list(tensor.shapeSignature)}.")
     shape = () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
-    dtype = _DTYPES[tensor.type]
+    dtype = untrusted.TYPE_NAMES[tensor.type]
     raw, data = buffers[tensor.buffer].data, None
     if raw is not None and len(raw):
         data = np.frombuffer(np.asarray(raw, np.uint8).tobytes(), dtype).reshape(shape)
@@ -232,7 +232,7 @@ def write(graph):
     model.subgraphs = [_pack_graph(part, name, model, buffers, codes)
                        for part, name in ((graph, "main"), (graph.initialiser, "initialiser")) if part is not None]
     builder = _SharingBuilder()
-    builder.Finish(model.Pack(builder), b"TFL3")
+    builder.Finish(model.Pack(builder), TFLITE_IDENTIFIER)
     return bytes(builder.Output())
 
 

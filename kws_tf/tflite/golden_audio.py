@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from kws_tf.audio import checked_pcm
 from kws_tf.errors import ConversionError
 from kws_tf.runtime import Model, Stream
 from kws_tf.runtime.detection import logits_spec
@@ -34,7 +35,7 @@ def synthetic(n_samples, sample_rate, seed=6):
     seconds = np.arange(n_samples) / sample_rate
     signal = random.normal(0, 0.003, n_samples)
     start = 0.03
-    while start < seconds[-1]:
+    while n_samples and start < seconds[-1]:
         length = random.uniform(0.08, 0.2)
         inside = (seconds >= start) & (seconds < start + length)
         place = (seconds[inside] - start) / length
@@ -61,7 +62,9 @@ def make(path, manifest, content, pcm, hop_samples):
 
     Raises:
         ConversionError: less audio than one hop, or all scores are the same, which would prove nothing.
+        AudioError: the audio is not one-dimensional int16.
     """
+    pcm = checked_pcm(pcm)
     n_hops = len(pcm) // hop_samples
     if not n_hops:
         raise ConversionError(f"the audio of the self-test has {len(pcm)} samples; at least one hop of {hop_samples} is needed.")

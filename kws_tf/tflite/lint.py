@@ -89,13 +89,13 @@ class File:
         return [self.main.tensors[index] for index in (indices if indices is not None else [])]
 
     def is_constant(self, tensor):
+        """Whether the file holds the values of a TensorT."""
         data = self.model.buffers[tensor.buffer].data
         return data is not None and len(data) > 0
 
     def variables(self):
         """Names of the state variables."""
-        return {untrusted.text(node.builtinOptions.sharedName) for _, name, _, node in self.nodes()
-                if name == "VAR_HANDLE" and node.builtinOptions is not None}
+        return {untrusted.text(node.builtinOptions.sharedName) for _, name, _, node in self.nodes() if name == "VAR_HANDLE"}
 
 
 def _shape(tensor):
@@ -114,8 +114,7 @@ def check_size(file, profile):
 
 def check_subgraphs(file, profile):  # noqa: ARG001 - every rule takes both
     """There is one graph, besides those that CALL_ONCE runs to set the variables."""
-    called = {node.builtinOptions.initSubgraphIndex for _, name, _, node in file.nodes()
-              if name == "CALL_ONCE" and node.builtinOptions is not None}
+    called = {node.builtinOptions.initSubgraphIndex for _, name, _, node in file.nodes() if name == "CALL_ONCE"}
     for index in range(1, len(file.model.subgraphs)):
         if index not in called:
             yield f"subgraph {index}", "only a main graph and initialisers of variables are expected"

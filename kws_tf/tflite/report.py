@@ -2,6 +2,8 @@
 
 import statistics
 
+from kws_tf.runtime.device_manifest import ARENA_FACTOR
+from kws_tf.tflite.device import ARENA_RATIO
 from kws_tf.tflite.lint import RULES
 from kws_tf.tflite.profiles import PROFILES
 
@@ -81,8 +83,9 @@ def _cost(manifest, arena_note):
     parts = _table(("part", "nodes", "MACs", "bytes of the file", "constants", "description of the graph"), rows)
     arena = f"not measured: {arena_note}."
     if manifest.arena:
+        factor = ARENA_RATIO if manifest.wake_word is None else ARENA_FACTOR
         arena = (f"{manifest.arena.n_bytes:,} bytes in TFLite Micro {manifest.arena.tflm_version} on a 64-bit host; "
-                 "plan for 1.25 times as much.")
+                 f"plan for {factor:g} times as much.")
     times = _table(("interpreter", "kernels", "ms per inference"),
                    [(time.interpreter, time.kernels, f"{time.milliseconds:.2f}") for time in cost.host_times])
     return (f"## Cost of one inference\n\n{parts}\n\nArena: {arena}\n\nProcessor time on {cost.host}, one thread, median:\n\n{times}")

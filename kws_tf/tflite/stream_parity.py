@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kws_tf.errors import ConfigError
+from kws_tf.errors import AudioError, ConfigError
 from kws_tf.runtime.stream import Stream
 from kws_tf.tflite import micro
 from kws_tf.tflite.parity import LOGITS, MICRO, Difference, Parity, find_runners
@@ -26,6 +26,7 @@ def compare_stream(path, manifest, content, recordings, *, optimised_steps):
 
     Raises:
         ConfigError: fewer than two ways to run the file.
+        AudioError: no recording is as long as a step. One that is shorter among others gives no frame, as in the runtime.
     """
     runners, absent = find_runners()
     if manifest.streaming.state != "internal" or manifest.input_kind != "pcm":
@@ -33,6 +34,9 @@ def compare_stream(path, manifest, content, recordings, *, optimised_steps):
         absent = {MICRO: EXTERNAL_NOTE, **absent}
     if len(runners) < 2:
         raise ConfigError(f"parity needs two interpreters; absent are {'; '.join(f'{name}: {why}' for name, why in absent.items())}.")
+    hop_samples = manifest.streaming.hop_samples
+    if all(len(pcm) < hop_samples for pcm in recordings):
+        raise AudioError(f"parity: none of {len(recordings)} recordings has the {hop_samples} samples of one step; give longer ones.")
     results = [_play(runner, path, manifest, content, recordings) for runner in runners]
     last = max(i for i, runner in enumerate(runners) if runner.kernels == "reference")
     expected, rows = results[last], []
@@ -51,7 +55,7 @@ def compare_stream(path, manifest, content, recordings, *, optimised_steps):
 def _play(runner, path, manifest, content, recordings):
     """Raw logits of every frame of every recording: [frames, classes]."""
     if runner.interpreter is None:
-        return np.concatenate([_play_in_micro(manifest, content, pcm) for pcm in recordings])
+        return np.stack([logits for pcm in recordings for logits in _play_in_micro(manifest, content, pcm)])
     stream = Stream(path, interpreter=runner.interpreter, kernels=runner.kernels)
     frames = []
     for pcm in recordings:
@@ -61,12 +65,12 @@ def _play(runner, path, manifest, content, recordings):
 
 
 def _play_in_micro(manifest, content, pcm):
-    """One recording in TFLite Micro: a new interpreter starts with a fresh state, and every whole hop is an inference."""
+    """Logits of the frames of one recording in TFLite Micro: a new interpreter has a fresh state, every whole hop is an inference."""
     section, opened = manifest.streaming, micro.MicroInterpreter(content)
     valid = {section.valid: np.ones((1, section.hop_frames, 1, 1), np.int8)} if section.valid else {}
     rows = []
     for start in range(0, len(pcm) - section.hop_samples + 1, section.hop_samples):
         hop = pcm[start:start + section.hop_samples]
         logits = opened(*(valid[spec.name] if spec.name in valid else hop.reshape(spec.shape) for spec in manifest.inputs))
-        rows.append(np.asarray(logits).reshape(section.hop_scores, -1))
-    return np.concatenate(rows)
+        rows += list(np.asarray(logits).reshape(section.hop_scores, -1))
+    return rows

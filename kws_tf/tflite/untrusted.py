@@ -5,13 +5,15 @@ import struct
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ModelFileError
+from kws_tf.runtime.model_file import TFLITE_IDENTIFIER
 
-IDENTIFIER = b"TFL3"
 SMALLEST_BYTES = 16
 # Damaged offsets can make a small file claim more objects than it has room for; each takes at least this many bytes.
 SMALLEST_OBJECT_BYTES = 4
 OPERATOR_NAMES = {code: name for name, code in vars(schema.BuiltinOperator).items() if isinstance(code, int)}
 TYPE_NAMES = {code: name.lower() for name, code in vars(schema.TensorType).items() if isinstance(code, int)}
+# Operators whose options name something else in the file.
+NAMING_OPTIONS = {"CALL_ONCE": schema.CallOnceOptionsT, "VAR_HANDLE": schema.VarHandleOptionsT}
 
 
 def parse(content, name="model"):
@@ -26,8 +28,8 @@ def parse(content, name="model"):
     Raises:
         ModelFileError: the bytes are no TFLite file, or a damaged one.
     """
-    if len(content) < SMALLEST_BYTES or content[4:8] != IDENTIFIER:
-        raise ModelFileError(f"{name}: not a TFLite file (identifier {bytes(content[4:8])!r}, expected {IDENTIFIER!r}).")
+    if len(content) < SMALLEST_BYTES or content[4:8] != TFLITE_IDENTIFIER:
+        raise ModelFileError(f"{name}: not a TFLite file (identifier {bytes(content[4:8])!r}, expected {TFLITE_IDENTIFIER!r}).")
     try:
         _check_counts(content)
         model = schema.ModelT.InitFromPackedBuf(bytearray(content), 0)
@@ -52,6 +54,9 @@ def _check_counts(content):
 
 def _check_references(model):
     _require(model.subgraphs and model.buffers and model.operatorCodes is not None, "it holds no graph")
+    for code in model.operatorCodes:
+        _require(max(code.builtinCode, code.deprecatedBuiltinCode) in OPERATOR_NAMES,
+                 f"operator {max(code.builtinCode, code.deprecatedBuiltinCode)} is unknown")
     for graph in model.subgraphs:
         tensors = graph.tensors if graph.tensors is not None else []
         for tensor in tensors:
@@ -59,13 +64,13 @@ def _check_references(model):
             _require(tensor.type in TYPE_NAMES, f"tensor type {tensor.type} is unknown")
         for operator in graph.operators if graph.operators is not None else []:
             _require(0 <= operator.opcodeIndex < len(model.operatorCodes), f"operator code {operator.opcodeIndex} is not defined")
+            operator_kind = operator_name(model.operatorCodes[operator.opcodeIndex])
+            wanted = NAMING_OPTIONS.get(operator_kind, object)
+            _require(isinstance(operator.builtinOptions, wanted), f"an operator {operator_kind} has no options of its kind")
             _check_indices(operator.inputs, len(tensors), -1)
             _check_indices(operator.outputs, len(tensors), 0)
         _check_indices(graph.inputs, len(tensors), 0)
         _check_indices(graph.outputs, len(tensors), 0)
-    for code in model.operatorCodes:
-        _require(max(code.builtinCode, code.deprecatedBuiltinCode) in OPERATOR_NAMES,
-                 f"operator {max(code.builtinCode, code.deprecatedBuiltinCode)} is unknown")
 
 
 def _check_indices(indices, count, lowest):

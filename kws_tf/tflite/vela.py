@@ -3,7 +3,6 @@
 import collections
 import csv
 import dataclasses
-import hashlib
 import pathlib
 import shutil
 import subprocess
@@ -13,7 +12,7 @@ import tempfile
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
-from kws_tf.manifest import EthosEstimate
+from kws_tf.manifest import EthosEstimate, model_id
 from kws_tf.tflite import untrusted
 
 PROGRAM = "vela"
@@ -83,13 +82,13 @@ def compile_model(content, settings):
     with tempfile.TemporaryDirectory() as folder:
         source = pathlib.Path(folder) / "model.tflite"
         source.write_bytes(content)
-        version = _run([program, "--version"]).strip().splitlines()[-1]
+        version = (_run([program, "--version"]).strip().splitlines() or ["of no version"])[-1]
         log = _run([program, str(source), "--output-dir", folder, "--accelerator-config", settings.accelerator])
         summaries, compiled = list(pathlib.Path(folder).glob("*summary*.csv")), pathlib.Path(folder) / COMPILED_FILE
         if len(summaries) != 1 or not compiled.is_file():
             raise ConversionError(f"Vela {version} wrote no compiled file or no summary: {' '.join(log.split())[-300:]}")
         with open(summaries[0], newline="", encoding="utf-8") as file:
-            figures = next(csv.DictReader(file))
+            figures = next(csv.DictReader(file), {})
         result = compiled.read_bytes()
     return result, _estimate(content, result, figures, version, settings.accelerator)
 
@@ -114,8 +113,8 @@ def _estimate(content, compiled, figures, version, accelerator):
             clock_mhz=float(figures["core_clock"]) / 1e6, milliseconds=round(1000 * float(figures["inference_time"]), 4),
             sram_bytes=round(KIB * float(figures["sram_memory_used"])), flash_bytes=round(KIB * flash),
             operators=sum(operators(content).values()), cpu_operators=dict(sorted(left.items())),
-            model_file=COMPILED_FILE, model_id=hashlib.sha256(compiled).hexdigest(), model_bytes=len(compiled))
-    except (KeyError, ValueError) as error:
+            model_file=COMPILED_FILE, model_id=model_id(compiled), model_bytes=len(compiled))
+    except (KeyError, TypeError, ValueError) as error:
         raise ConversionError(f"Vela {version}: its summary has another form than expected ({error!r}).") from error
 
 

@@ -58,6 +58,20 @@ def test_refuses_what_is_not_its_own(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "do not touch" and held(tmp_path / "other") == files(b"one", "wake.tflite")
 
 
+def test_a_link_stays_and_what_it_points_to_is_replaced(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "export").symlink_to(tmp_path / "disk" / "export", target_is_directory=True)
+    for content in (b"one", b"two"):
+        export_folder.write(tmp_path / "export", files(content), "model.tflite")
+        assert (tmp_path / "export").is_symlink() and held(tmp_path / "disk" / "export") == files(content)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "export"]
+
+
+def test_a_path_that_no_disk_takes_is_an_error_with_a_reason(tmp_path):
+    with pytest.raises(ConversionError, match="cannot be looked at .*File name too long.* Set --output to another path"):
+        export_folder.check(tmp_path / ("x" * 300), "model.tflite")
+
+
 @pytest.mark.parametrize("failing", range(1, 6))
 def test_an_error_at_any_step_leaves_the_old_export(tmp_path, monkeypatch, failing):
     folder = tmp_path / "export"

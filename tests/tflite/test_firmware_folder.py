@@ -142,6 +142,8 @@ def test_a_damaged_file_is_never_looked_at(micro_stream, tmp_path):
 
 
 @pytest.mark.parametrize("options, message", [({"keywords": ["alexa"]}, "keywords must be labels"),
+                                              ({"board": "toaster"}, "board must be one of host, arduino, .*; received 'toaster'"),
+                                              ({"golden_seconds": 0.0}, "0 samples; at least one hop"),
                                               ({"golden_pcm": np.zeros(100, np.int16)}, "at least one hop")])
 def test_wrong_options(micro_stream, tmp_path, options, message):
     with pytest.raises((ConfigError, ConversionError), match=message):
@@ -152,6 +154,16 @@ def test_wrong_options(micro_stream, tmp_path, options, message):
 def test_a_clip_hop_longer_than_the_clip_is_refused(exported, tmp_path):
     with pytest.raises(ConfigError, match="--clip_hop_seconds must be above 0 and at most the 0.5 s of a clip; received 0.6"):
         firmware_folder.write(exported / "pi", tmp_path / "out", clip_hop_seconds=0.6)
+
+
+def test_a_manifest_cannot_write_code(micro_stream, tmp_path):
+    manifest = manifests.read(micro_stream)
+    source = changed(micro_stream, tmp_path / "model", kws_tf_version="1\n#error",
+                     arena=dataclasses.replace(manifest.arena, tflm_version="2\n#error"))
+    firmware_folder.write(source, tmp_path / "out", golden_seconds=0.1)
+    lines = [line for path in (tmp_path / "out").glob("kws_*.h") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert any("1 #error" in line for line in lines) and any("2 #error" in line for line in lines)
+    assert not any(line.startswith("#error") for line in lines)
 
 
 def test_a_folder_of_something_else_is_left_alone(micro_stream, tmp_path):

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from kws_tf.errors import ConversionError
+from kws_tf.errors import AudioError, ConversionError
 from kws_tf.runtime import model_file
 from kws_tf.tflite import firmware_folder, golden_audio, micro
 
@@ -38,6 +38,12 @@ def test_what_fills_no_hop_is_left_out(micro_stream, pcm):
     manifest, content = model_file.read(micro_stream)
     golden = golden_audio.make(micro_stream, manifest, content, pcm[:1000], 320)
     assert len(golden.pcm) == 960 and golden.logits.shape == golden.scores.shape == (6, 3)
+
+
+def test_audio_of_no_length_and_of_another_type_is_refused(micro_stream):
+    assert golden_audio.synthetic(0, 16000).shape == (0,)
+    with pytest.raises(AudioError, match="PCM must be int16"):
+        golden_audio.make(micro_stream, *model_file.read(micro_stream), np.zeros(640, np.float32), 320)
 
 
 @pytest.mark.parametrize("samples, message", [(319, "319 samples; at least one hop of 320"), (0, "0 samples")])

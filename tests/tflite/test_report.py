@@ -35,6 +35,13 @@ def test_an_estimate_for_ethos_u(exported):
         assert expected in text, expected
 
 
+def test_the_memory_to_plan_for_is_what_is_declared(exported):
+    manifest = dataclasses.replace(manifests.read(exported / "pi"), arena=manifests.Arena(1000, "1"))
+    assert "plan for 1.25 times as much" in report.render(manifest)
+    device = dataclasses.replace(manifest, labels=("_unknown_", "high"), wake_word=manifests.WakeWord("high", "high"))
+    assert "plan for 1.8 times as much" in report.render(device), "that of esphome.json"
+
+
 def test_closed_gates_are_told_where_there_are_gates(exported):
     manifest = manifests.read(exported / "pi")
     assert "closed gates" not in report.render(manifest)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from kws_tf import manifest as manifests
-from kws_tf.errors import ConfigError
+from kws_tf.errors import AudioError, ConfigError
 from kws_tf.tflite import export_streaming, micro, parity, stream_parity
 
 
@@ -37,6 +37,14 @@ def test_external_state_is_compared_without_tflite_micro(small_stream, tone_clip
     found = compare(small_stream, recordings(tone_clips)[:1], optimised_steps=8)
     assert found.kept and found.absent["tflite_micro"] == stream_parity.EXTERNAL_NOTE
     assert all(row.reference.split()[0] != "tflite_micro" for row in found.differences)
+
+
+def test_recordings_shorter_than_a_step(internal, tone_clips):
+    short = tone_clips[0][0][:100]
+    found = compare(internal, [tone_clips[0][0], short], optimised_steps=8)
+    assert found.kept and found.clips == 2
+    with pytest.raises(AudioError, match="none of 2 recordings has the 320 samples of one step"):
+        compare(internal, [short, short[:0]], optimised_steps=8)
 
 
 def test_scores_that_differ_are_told(internal, tone_clips, monkeypatch):

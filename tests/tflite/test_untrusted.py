@@ -58,10 +58,22 @@ def drop_graphs(model):
     model.subgraphs = []
 
 
+def name_without_its_options(model):
+    model.operatorCodes[0].builtinCode = schema.BuiltinOperator.VAR_HANDLE
+    model.operatorCodes[0].deprecatedBuiltinCode = 127
+
+
+def call_with_other_options(model):
+    model.operatorCodes[0].builtinCode = schema.BuiltinOperator.CALL_ONCE
+    model.operatorCodes[0].deprecatedBuiltinCode = 127
+    model.subgraphs[0].operators[0].builtinOptions = None
+
+
 @pytest.mark.parametrize(("change", "message"), [
     (set_tensor, "tensor 7 of 2 is referred to"), (set_output, "tensor -1 of 2"), (set_code, "operator code 4 is not defined"),
     (set_buffer, "buffer 99 of"), (set_type, "tensor type 77 is unknown"), (set_builtin, "operator 9999 is unknown"),
-    (drop_graphs, "it holds no graph"),
+    (drop_graphs, "it holds no graph"), (name_without_its_options, "an operator VAR_HANDLE has no options of its kind"),
+    (call_with_other_options, "an operator CALL_ONCE has no options of its kind"),
 ])
 def test_references_to_nothing_are_found(content, change, message):
     with pytest.raises(ModelFileError, match=f"m.tflite: a damaged TFLite file .*{message}.*Copy or export it again"):

@@ -66,6 +66,9 @@ def program(tmp_path, text):
 @pytest.mark.parametrize(("text", "message"), [
     ("echo no such operator >&2; exit 3", "Vela refuses the file: no such operator"),
     ("echo 5.2.0", "Vela 5.2.0 wrote no compiled file or no summary"),
+    ("exit 0", "Vela of no version wrote no compiled file or no summary"),
+    ('echo 5.2.0; [ "$1" = --version ] || { cp "$1" "$3/model_vela.tflite"; : > "$3/x_summary.csv"; }',
+     "its summary has another form than expected"),
     ('echo 5.2.0; [ "$1" = --version ] || { cp "$1" "$3/model_vela.tflite"; printf "a,b\\n1,2\\n" > "$3/x_summary.csv"; }',
      "its summary has another form than expected"),
 ])
