@@ -19,8 +19,8 @@ constexpr uint16_t kKwsLongestWindowScores = 1000;
 
 // One detection. Samples are counted since the reset; the delay of the network is not subtracted.
 struct KwsEvent {
-  uint8_t keyword;       // Index among the keywords, in the order that breaks ties.
-  uint8_t score;         // The highest mean score byte so far.
+  uint8_t keyword;        // Index among the keywords, in the order that breaks ties.
+  uint8_t score;          // The highest mean score byte so far.
   uint64_t start_sample;  // End of the hop whose score started the event.
   uint64_t peak_sample;   // End of the hop with the highest mean, the first if several have it.
   uint64_t end_sample;    // End of the hop at which the mean fell below the release; 0 while the event goes on.
@@ -48,7 +48,7 @@ class KwsDetector {
   const KwsEvent& event() const { return event_; }
   bool active() const { return active_; }
 
-  // Mean score byte of a keyword over the window, as of the last step.
+  // Mean score byte of a keyword over the window, as of the last step; after an init() that has succeeded.
   uint8_t mean(int keyword) const { return static_cast<uint8_t>(sums_[keyword] / settings_.window_scores); }
 
  private:

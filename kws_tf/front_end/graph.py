@@ -70,6 +70,7 @@ class Graph(abc.ABC):
         return self.apply(operator, name if count == 1 else f"{name}_{count}", inputs, tuple(int(size) for size in shape), scale, **options)
 
     def reshape(self, x, shape):
+        """The same values in another shape."""
         shape = tuple(shape)
         if shape == x.shape:
             return x
@@ -77,6 +78,7 @@ class Graph(abc.ABC):
         return self._add("RESHAPE", [x], shape, x.scale)
 
     def transpose(self, x, order):
+        """Axis order[i] of x becomes axis i."""
         return self._add("TRANSPOSE", [x], tuple(x.shape[axis] for axis in order), x.scale, order=tuple(order))
 
     def slice(self, x, begin, end):
@@ -92,6 +94,7 @@ class Graph(abc.ABC):
         return self._add("PAD", [x], shape, x.scale, counts=tuple(counts))
 
     def concatenate(self, parts, axis):
+        """Tensors of one scale behind each other."""
         if len(parts) == 1:
             return parts[0]
         _require(len({part.scale for part in parts}) == 1, "CONCATENATION of different scales")
@@ -112,6 +115,7 @@ class Graph(abc.ABC):
         return self._add("AVERAGE_POOL_2D", [x], _pooled(x.shape, window), x.scale, window=tuple(window))
 
     def maximum(self, x, y):
+        """The larger value, of two tensors of one scale."""
         _require(x.scale == y.scale, "MAXIMUM of different scales")
         return self._add("MAXIMUM", [x, y], np.broadcast_shapes(x.shape, y.shape), x.scale)
 
@@ -130,11 +134,11 @@ class Graph(abc.ABC):
         _require(float(in_float32) == ratio and ratio < 1, f"MUL with scale ratio {ratio!r}, which must be exact in float32 and below 1")
         return self._add("MUL", [x, y], np.broadcast_shapes(x.shape, y.shape), scale, ratio=ratio)
 
-    def quantise(self, x, scale, zero_point, name=""):
+    def quantise(self, x, scale, zero_point):
         """int16 to int8 of another scale, rounded and saturated."""
         ratio = x.scale / float(np.float32(scale))
         _require(ratio < 1 and -128 <= zero_point <= 127, f"QUANTIZE with scale ratio {ratio:g} and zero point {zero_point}")
-        return self._add("QUANTIZE", [x], x.shape, scale, name, zero_point=zero_point, scales=(x.scale, scale))
+        return self._add("QUANTIZE", [x], x.shape, scale, zero_point=zero_point, scales=(x.scale, scale))
 
     def convolve(self, x, weights, weight_scales, scale, *, bias=None, relu6=False, row_stride=1, name=""):
         """CONV_2D without padding: int8 weights with one scale per output, int64 bias.

@@ -7,7 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import FrequencyDepthwiseConv, SubSpectralNormalization, TemporalPadding
 from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds, torch_uniform
-from kws_tf.models.layer_shapes import follow
+from kws_tf.models.layer_shapes import follow, inside, require_features
 from kws_tf.models.time_padding import stage_paddings
 
 STAGE_BLOCKS = (2, 2, 4, 4)
@@ -245,10 +245,7 @@ class BCResNet(keras.Model):
         self.classifier = make_classifier(n_classes, torch_uniform(head, next(seeds)), torch_uniform(head, next(seeds)), cosine_scale)
 
     def build(self, input_shape):
-        shape = tuple(input_shape)
-        if len(shape) != 4 or shape[2:] != (self.n_features, 1):
-            raise ConfigError(f"BCResNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer, before, _ in follow(self._chain(), shape):
+        for layer, before, _ in follow(self._chain(), require_features(self, input_shape)):
             layer.build(before)
 
     def _chain(self):
@@ -257,11 +254,7 @@ class BCResNet(keras.Model):
 
     def layer_shapes(self, input_shape):
         """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
-        for layer, before, after in follow(self._chain(), input_shape):
-            if isinstance(layer, BCResBlock):
-                yield from layer.layer_shapes(before)
-            else:
-                yield layer, before, after
+        return inside(follow(self._chain(), input_shape))
 
     def call(self, inputs, training=None):
         return self.classifier(self.mean(self._feature_map(inputs, training)), training=training)

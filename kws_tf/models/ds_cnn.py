@@ -7,7 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import TemporalPadding
 from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds
-from kws_tf.models.layer_shapes import follow
+from kws_tf.models.layer_shapes import follow, inside, require_features
 from kws_tf.models.time_padding import stage_paddings
 
 N_BLOCKS = 4
@@ -152,10 +152,7 @@ class DSCNN(keras.Model):
         self.classifier = make_classifier(n_classes, _glorot(next(seeds)), cosine_scale=cosine_scale)
 
     def build(self, input_shape):
-        shape = tuple(input_shape)
-        if len(shape) != 4 or shape[2:] != (self.n_features, 1):
-            raise ConfigError(f"DSCNN: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer, before, _ in follow(self._chain(), shape):
+        for layer, before, _ in follow(self._chain(), require_features(self, input_shape)):
             layer.build(before)
 
     def _chain(self):
@@ -164,11 +161,7 @@ class DSCNN(keras.Model):
 
     def layer_shapes(self, input_shape):
         """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
-        for layer, before, after in follow(self._chain(), input_shape):
-            if isinstance(layer, DepthwiseSeparableBlock):
-                yield from layer.layer_shapes(before)
-            else:
-                yield layer, before, after
+        return inside(follow(self._chain(), input_shape))
 
     def call(self, inputs, training=None):
         return self.classifier(self.mean(self._feature_map(inputs, training)), training=training)

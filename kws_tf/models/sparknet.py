@@ -7,7 +7,7 @@ from kws_tf.errors import ConfigError
 from kws_tf.layers import SparseBinarization, TemporalPadding
 from kws_tf.models.classifier import ARCFACE_SETTINGS, classifier_scale, make_classifier
 from kws_tf.models.initialization import endless_seeds, torch_uniform
-from kws_tf.models.layer_shapes import follow
+from kws_tf.models.layer_shapes import follow, inside, require_features
 from kws_tf.models.time_padding import stage_paddings
 
 KERNEL_FRAMES = (11, 15, 19, 29)
@@ -169,10 +169,7 @@ class SparkNet(keras.Model):
                                           cosine_scale)
 
     def build(self, input_shape):
-        shape = tuple(input_shape)
-        if len(shape) != 4 or shape[2:] != (self.n_features, 1):
-            raise ConfigError(f"SparkNet: expected features [batch, time, {self.n_features}, 1]; received shape {shape}.")
-        for layer, before, _ in self._top_layer_shapes(shape):
+        for layer, before, _ in self._top_layer_shapes(require_features(self, input_shape)):
             layer.build(before)
 
     def _top_layer_shapes(self, input_shape):
@@ -182,11 +179,7 @@ class SparkNet(keras.Model):
 
     def layer_shapes(self, input_shape):
         """(layer, its input shape, its output shape) of every layer, those inside the blocks too, in the order of computation."""
-        for layer, before, after in self._top_layer_shapes(input_shape):
-            if isinstance(layer, SparkNetBlock):
-                yield from layer.layer_shapes(before)
-            else:
-                yield layer, before, after
+        return inside(self._top_layer_shapes(input_shape))
 
     def call(self, inputs, training=None):
         return self.classifier(ops.mean(self._gate_map(inputs, training), axis=(1, 2)), training=training)

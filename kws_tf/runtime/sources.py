@@ -14,7 +14,7 @@ BLOCK_SECONDS = 0.05
 # A microphone block waits here until the model takes it: ten seconds of being late.
 LONGEST_QUEUE = 200
 # A microphone gives a block every BLOCK_SECONDS, of silence too; one that was unplugged gives none, and no error either.
-LONGEST_WAIT_SECONDS = 5.0
+LONGEST_WAIT_SECONDS = 10.0
 # First bytes of what is neither, and would be heard as noise.
 _PACKED = {b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file",
            b"ID3\3": "an MP3 file", b"ID3\4": "an MP3 file", b"RF64": "an RF64 file", b"caff": "a CAF file"}

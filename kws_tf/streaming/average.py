@@ -1,6 +1,5 @@
 """Means of the scores over time, one for every new frame."""
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -71,7 +70,7 @@ class ExponentialMean:
         ages = np.arange(frames)[:, None] - np.arange(frames)
         share = np.where(ages >= 0, (1 - self.decay) * self.decay ** np.maximum(ages, 0), 0).astype(np.float32)
         kept = (self.decay ** (1 + np.arange(frames))).astype(np.float32)
-        sums = ops.matmul(keras.ops.convert_to_tensor(share), new) + kept[None, :, None] * old[:, None]
+        sums = ops.matmul(ops.convert_to_tensor(share), new) + kept[None, :, None] * old[:, None]
         memory.after[self.state[0].name] = ops.reshape(sums[:, -1, :size], (-1, *self.shape))
         memory.after[self.state[1].name] = sums[:, -1, size:]
         return ops.reshape(sums[:, :, :size] / ops.maximum(sums[:, :, size:], 1e-12), (-1, frames, *self.shape))

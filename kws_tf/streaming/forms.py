@@ -1,4 +1,8 @@
-"""What becomes of an operation in a step."""
+"""What becomes of an operation in a step.
+
+run(call, values, memory) of a form takes the values of the inputs of an operations.Call and returns the list of its outputs, both for the
+new frames; fetch(value, memory) of an operand returns the frames of some steps ago in the place of the new ones.
+"""
 
 import dataclasses
 
@@ -27,6 +31,7 @@ class Continued:
         return [self.window(values[0], memory)]
 
     def window(self, value, memory):
+        """The output of the layer for the next frames of its input."""
         return memory.continued(self.name, self.layer, memory.masked(value, self.delay, self.rate))
 
 

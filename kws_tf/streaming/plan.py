@@ -18,6 +18,8 @@ from kws_tf.streaming.streaming_layer import StreamingLayer
 BLOCK_FRAMES = 24
 STRIDES = (1, 2, 3, 4, 6, 8, 12)
 INPUT_DELAY = "input_delay"
+# Of the random frames and weights.
+SEED = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,14 +70,13 @@ class _Misaligned(Exception):
         self.wait = wait
 
 
-def make_plan(model, row_shape, window_frames, seed=0):
+def make_plan(model, row_shape, window_frames):
     """Finds the form of every operation and checks each on random frames.
 
     Args:
         model: built keras.Model.
         row_shape: of one frame of the features, (frequency, 1).
         window_frames: the checks use more than three such windows.
-        seed: of the random frames and weights.
 
     Returns:
         Plan.
@@ -87,7 +88,7 @@ def make_plan(model, row_shape, window_frames, seed=0):
     network = operations(model, (frames, *row_shape))
     input_delay = 0
     while True:
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(SEED)
         try:
             with frame_checks.random_weights(model, rng):
                 return _Planner(model.name, network, frames, input_delay, rng).plan()

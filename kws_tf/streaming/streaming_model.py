@@ -139,8 +139,14 @@ class StreamingModel:
 
         Returns:
             The largest absolute difference of a logit, float.
+
+        Raises:
+            ConversionError: the recording is no whole number of steps, or a step is no multiple of stride_frames.
         """
         batch, frames = features.shape[:2]
+        if frames_per_step < 1 or frames_per_step % self.stride_frames or frames % frames_per_step:
+            raise ConversionError(f"{self.model.name}: steps must be a multiple of {self.stride_frames} frames and divide the recording; "
+                                  f"received {frames_per_step} frames per step for {frames}.")
         whole = WindowMean(frames // self.stride_frames, self._network.value_shape)
         state = _zeros(self._network.plan.state + whole.state, batch)
         for start in range(0, frames, frames_per_step):

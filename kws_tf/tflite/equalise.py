@@ -3,14 +3,12 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.executor import Execution
-from kws_tf.tflite.flatbuffer import constant
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS, constant
 from kws_tf.tflite.nodes import ROWS
 from kws_tf.tflite.quantise import WEIGHTED
-from kws_tf.tflite.ranges import Histogram, choose_range
+from kws_tf.tflite.ranges import Histogram, by_channel, choose_range
 
 SCALING_ACTIVATIONS = (schema.ActivationFunctionType.NONE, schema.ActivationFunctionType.RELU)
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 # A channel that hardly moves is not blown up to more than this share of the largest range allows.
 SMALLEST_SHARE = 1e-3
 
@@ -29,19 +27,14 @@ def equalise(graph, clips):
         graph: flatbuffer.Graph of float32 tensors; every convolution has a bias.
         clips: float32 [clips, ...], calibration clips.
     """
-    found = {}
+    found = []
     for node in graph.nodes:
         output, readers = _scalable(graph, node) if node.operator in CONVOLUTIONS else (None, [])
         if readers:
-            found[id(output)] = node, readers
-    run, reaches = Execution(graph, clips), {}
-    for node in graph.nodes:
-        values = run.advance(node)
-        if id(node.output) in found:
-            columns = values.numpy().reshape(-1, node.output.shape[-1])
-            reaches[id(node.output)] = np.array([reach(columns[:, channel]) for channel in range(columns.shape[1])])
-    for key, (node, readers) in found.items():
-        spans = np.maximum(reaches[key], SMALLEST_SHARE * reaches[key].max())
+            found.append((output, node, readers))
+    reaches = by_channel(graph, [output for output, _, _ in found], clips, reach)
+    for (_, node, readers), own in zip(found, reaches, strict=True):
+        spans = np.maximum(own, SMALLEST_SHARE * max(own))
         if spans.max() > 0:
             factors = spans / np.exp(np.log(spans).mean())
             if any(reader.operator == "FULLY_CONNECTED" for reader, _ in readers):

@@ -59,9 +59,8 @@ def export(model, run_config, classes, calibration_pcm, output_dir, *, profile="
     features = run_config.features
     calibration = None if profile.dtype == "float32" else calibration_features(features, calibration_pcm, profile.input_kind)
     content = convert_clip(model, run_config, classes, calibration, profile)
-    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    manifest = describe(content, run_config, classes, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
-                        metrics=metrics, data_licence=data_licence)
+    manifest = describe(content, run_config, classes, profile=profile, parameters=trained_weights(model), metrics=metrics,
+                        data_licence=data_licence)
     layers = layer_errors(model, calibration, content) if layer_report and calibration is not None else ()
     return finish(output_dir, content, manifest, layers, vela)
 
@@ -81,11 +80,25 @@ def convert_clip(model, run_config, classes, calibration, profile):
     """
     features, n_samples = run_config.features, run_config.clip_samples
     shape = (features.n_frames(n_samples), features.n_features, 1)
-    n_outputs = model.compute_output_shape((1, *shape))[-1]
-    if n_outputs != len(classes):
-        raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
+    require_classes(model, shape, classes)
     classifier = convert_classifier(model, calibration, profile.dtype, input_shape=shape, input_range=silence_range(features))
     return classifier if profile.input_kind == "features" else flatbuffer.write(merge(features, n_samples, classifier))
+
+
+def require_classes(model, input_shape, classes):
+    """Refuses a network with more or fewer outputs than classes.
+
+    Raises:
+        ConversionError: it has.
+    """
+    n_outputs = model.compute_output_shape((1, *input_shape))[-1]
+    if n_outputs != len(classes):
+        raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
+
+
+def trained_weights(model):
+    """How many values of a network were trained."""
+    return sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def finish(output_dir, content, manifest, layers=(), vela=None):
@@ -133,16 +146,13 @@ def silence_range(features):
     return min(value, 0.0), max(value, 0.0)
 
 
-def describe(content, run_config, classes, *, profile, input_kind, parameters, metrics=None, data_licence="", model_file=MODEL_FILE,
-             **more):
+def describe(content, run_config, classes, *, profile, parameters, metrics=None, data_licence="", **more):
     """The manifest of a model, with everything that the file itself can tell read from the file.
 
     Args:
         content: bytes of the model file.
-        run_config, classes, profile, metrics, data_licence: see export.
-        input_kind: "features" or "pcm".
+        run_config, classes, metrics, data_licence: see export. profile: Profile.
         parameters: trained weights.
-        model_file: its name in the folder.
         more: other fields of Manifest, such as cost; streaming makes it the manifest of a streaming model.
 
     Returns:
@@ -151,10 +161,10 @@ def describe(content, run_config, classes, *, profile, input_kind, parameters, m
     graph = flatbuffer.read(content)
     counts = operators.count(content)
     return manifests.Manifest(
-        model_file=model_file, model_id=manifests.model_id(content), model_bytes=len(content),
-        kind="streaming" if more.get("streaming") else "clip", profile=profile,
+        model_file=MODEL_FILE, model_id=manifests.model_id(content), model_bytes=len(content),
+        kind="streaming" if more.get("streaming") else "clip", profile=profile.name,
         labels=tuple(classes), sample_rate=run_config.features.sample_rate, clip_samples=run_config.clip_samples,
-        crop=run_config.data.eval_crop, features=run_config.features, input_kind=input_kind,
+        crop=run_config.data.eval_crop, features=run_config.features, input_kind=profile.input_kind,
         inputs=tuple(tensor.spec for tensor in graph.inputs), outputs=tuple(tensor.spec for tensor in graph.outputs),
         operators=counts, macs=sum(operator.macs for operator in counts), parameters=parameters,
         kws_tf_version=importlib.metadata.version("kws_tf"), data_licence=data_licence, metrics=dict(metrics or {}),

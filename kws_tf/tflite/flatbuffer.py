@@ -42,6 +42,10 @@ class Tensor:
         return TensorSpec(self.name, self.shape, self.dtype, float(self.scales[0]) if single else 0.0,
                           int(self.zero_points[0]) if single else 0)
 
+    def like(self, name, shape):
+        """A computed tensor of the same type and quantisation."""
+        return dataclasses.replace(self, name=name, shape=shape, data=None)
+
 
 @dataclasses.dataclass(eq=False)
 class Node:
@@ -55,6 +59,7 @@ class Node:
 
     @property
     def output(self):
+        """The first output; most operators have no other."""
         return self.outputs[0]
 
 

@@ -5,9 +5,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.tflite.flatbuffer import Node, Tensor, constant
-from kws_tf.tflite.integer_form import NO_ACTIVATION, depthwise
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, TIME, convolution_options, depthwise
 
-TIME, ROWS = 1, 2
 AVERAGE = "average"
 
 
@@ -70,14 +69,11 @@ def _pointwise(graph, source, product):
     if channels != source.shape[3]:
         raise ConversionError(f"streaming: {product.output.name} takes {channels} values per clip, but the mean over time has "
                               f"{source.shape[3]}.")
-    options = schema.Conv2DOptionsT()
-    options.padding, options.fusedActivationFunction = schema.Padding.VALID, product.options.fusedActivationFunction
-    options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
     bias = product.inputs[2] if len(product.inputs) > 2 and product.inputs[2] is not None else None
     bias = constant(f"{product.output.name}/bias", np.zeros(classes, np.float32)) if bias is None else bias
     kernel = constant(weights.name, weights.data.reshape(classes, 1, 1, channels))
     output = Tensor(product.output.name, (1, source.shape[TIME], 1, classes), "float32")
-    graph.nodes.append(Node("CONV_2D", [source, kernel, bias], [output], options))
+    graph.nodes.append(Node("CONV_2D", [source, kernel, bias], [output], convolution_options(product.options.fusedActivationFunction)))
     return output
 
 

@@ -7,12 +7,12 @@ nothing changes.
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.equalise import CONVOLUTIONS, equalise
-from kws_tf.tflite.executor import Execution
-from kws_tf.tflite.flatbuffer import Tensor, constant
+from kws_tf.tflite.equalise import equalise
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS, Tensor, constant
 from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, depthwise, replace, reshape
 from kws_tf.tflite.past_frames import split_past
-from kws_tf.tflite.ranges import Histogram, choose_range, parts
+from kws_tf.tflite.quantise import WEIGHTED
+from kws_tf.tflite.ranges import Histogram, by_channel, choose_range, parts
 from kws_tf.tflite.row_products import merge_row_products
 from kws_tf.tflite.swish_lines import swish_to_lines
 
@@ -34,11 +34,12 @@ def integer_form(graph, clips, compact=False):
         swish_to_lines(graph, clips)
     equalise(graph, clips)
     affines = [found for node in graph.nodes if (found := match_row_affine(graph, node)) is not None]
-    ranges = channel_ranges(graph, [affine[0] for affine in affines], clips)
-    for affine, (low, high) in zip(affines, ranges, strict=True):
-        split_row_affine(graph, *affine, low, high)
+    ranges = by_channel(graph, [affine[0].output for affine in affines], clips, range_of)
+    for affine, of_channels in zip(affines, ranges, strict=True):
+        split_row_affine(graph, *affine, *np.array(of_channels, np.float32).T)
     joints = [found for node in graph.nodes if (found := match_joint(graph, node)) is not None]
-    ranges = channel_ranges(graph, [node for joint in joints for node in joint[:2]], clips)
+    ranges = [np.array(of_channels, np.float32).T for of_channels in by_channel(
+        graph, [node.output for joint in joints for node in joint[:2]], clips, range_of)]
     for joint, of_rows, of_row in zip(joints, ranges[::2], ranges[1::2], strict=True):
         fill_range(*joint, *of_row, float(of_rows[0].min()), float(of_rows[1].max()), compact)
 
@@ -46,7 +47,7 @@ def integer_form(graph, clips, compact=False):
 def give_biases(graph):
     """Gives a bias of zeros to every convolution and matrix product that has none, for the rewrites and corrections to come."""
     for node in graph.nodes:
-        if node.operator in ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED") and (len(node.inputs) < 3 or node.inputs[2] is None):
+        if node.operator in WEIGHTED and (len(node.inputs) < 3 or node.inputs[2] is None):
             node.inputs[2:] = [constant(f"{node.output.name}/bias", np.zeros(node.output.shape[-1], np.float32))]
 
 
@@ -73,19 +74,8 @@ def match_row_affine(graph, node):
     return None if mul.options.fusedActivationFunction != NO_ACTIVATION else (node, mul, add, scale, shift)
 
 
-def channel_ranges(graph, nodes, clips):
-    """For each node, the range worth its bits of every channel of its output: list of (low, high), each float32 [channels]."""
-    wanted = {id(node): [] for node in nodes}
-    run = Execution(graph, clips)
-    for node in graph.nodes:
-        values = run.advance(node)
-        if id(node) in wanted:
-            columns = values.numpy().reshape(-1, node.output.shape[-1])
-            wanted[id(node)] = np.array([_range_of(columns[:, channel]) for channel in range(columns.shape[1])], np.float32).T
-    return [tuple(wanted[id(node)]) for node in nodes]
-
-
-def _range_of(values):
+def range_of(values):
+    """(low, high) of a channel: the range worth its bits, which need not hold zero."""
     histogram = Histogram.of(values)
     return choose_range(histogram, anchor=(histogram.low + histogram.high) / 2)
 

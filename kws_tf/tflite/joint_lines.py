@@ -7,21 +7,18 @@ work in a runtime that interprets. BC-ResNet has twelve such layers.
 import dataclasses
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS, Graph, Node
 from kws_tf.tflite.frame_scores import AVERAGE
-from kws_tf.tflite.nodes import concatenation
+from kws_tf.tflite.nodes import CHANNELS, NO_ACTIVATION, ROWS, TIME, concatenation, split, strided_slice
 from kws_tf.tflite.quantise import LARGEST_BIAS
-from kws_tf.tflite.step_graph import MOVE_VERSIONS, TIME, State, slice_options
+from kws_tf.tflite.step_graph import State
 
 NAME = "lines"
-ROWS, CHANNELS = 2, 3
 # Scale of all joined lines; only its ratio to the scales of weights counts.
 LINE_SCALE = 1 / 127
 # TFLite Micro concatenates at most so many tensors.
 MOST_PARTS = 10
-NO_ACTIVATION = schema.ActivationFunctionType.NONE
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,7 +83,7 @@ def _ends(graph, padding):
     producer, reader = graph.producer(padding.inputs[0]), graph.only_consumer(padding.output)
     if producer is None or reader is None or graph.only_consumer(padding.inputs[0]) is not padding:
         return None
-    if producer.operator not in ("CONV_2D", "DEPTHWISE_CONV_2D") or producer.options.fusedActivationFunction != NO_ACTIVATION:
+    if producer.operator not in CONVOLUTIONS or producer.options.fusedActivationFunction != NO_ACTIVATION:
         return None
     return (producer, reader) if _joinable(reader, padding.output) else None
 
@@ -121,38 +118,28 @@ def join_lines(step):
 
 
 def _line(graph, state):
-    joint = graph.only_consumer(state.before)
-    cut = graph.producer(state.after)
-    if joint is None or cut is None or joint.operator != "CONCATENATION" or cut.operator != "STRIDED_SLICE":
-        return None
-    readers = [node for node in graph.consumers(joint.output) if node is not cut]
-    fits = len(readers) == 1 and cut.inputs[0] is joint.output and _joinable(readers[0], joint.output)
-    return _Line(state, joint, cut, readers[0]) if fits and state.name != AVERAGE else None
+    found = state.line(graph) if state.name != AVERAGE else None
+    return _Line(state, *found) if found is not None and _joinable(found[2], found[0].output) else None
 
 
 def _joined(step, lines):
     n_frames, longest = lines[0].value.shape[TIME], max(line.frames for line in lines)
     total = sum(line.channels for line in lines)
-    before, window, after = (_like(lines[0], name, frames, total) for name, frames in (
+    before, window, after = (lines[0].state.before.like(name, (1, frames, 1, total)) for name, frames in (
         (NAME, longest), (f"{NAME}/window", longest + n_frames), (f"{NAME}/next", longest)))
-    pieces = [_like(line, f"{line.state.name}/line", longest, line.channels) for line in lines]
-    sizes = constant("i", np.array([line.channels for line in lines], np.int32))
-    options = schema.SplitVOptionsT()
-    options.numSplits = len(lines)
-    nodes = [Node("SPLIT_V", [before, sizes, constant("i", np.array(CHANNELS, np.int32))], pieces, options, 2)]
+    pieces = [line.state.before.like(f"{line.state.name}/line", (1, longest, 1, line.channels)) for line in lines]
+    nodes = [split(before, pieces, CHANNELS)]
     replaced = {}
     for line, piece in zip(lines, pieces, strict=True):
-        longer = _like(line, f"{line.state.name}/window", longest + n_frames, line.channels)
+        longer = piece.like(f"{line.state.name}/window", (1, longest + n_frames, 1, line.channels))
         replaced[id(line.joint)] = [concatenation([piece, line.value], longer, TIME)]
         replaced[id(line.cut)] = []
         replaced[id(line.convolution)] = [_with_zero_taps(line, longer, longest)]
     for node in step.graph.nodes:
         nodes += replaced.get(id(node), [node])
-    limits = [constant("i", np.array(values, np.int32)) for values in (
-        (0, n_frames, 0, 0), (1, longest + n_frames, 1, total), (1, 1, 1, 1))]
     collecting, new = joined_channels([line.value for line in lines], f"{NAME}/new")
     nodes += [*collecting, concatenation([before, new], window, TIME),
-              Node("STRIDED_SLICE", [window, *limits], [after], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"])]
+              strided_slice(window, after, (0, n_frames, 0, 0), (1, longest + n_frames, 1, total))]
     gone = {id(line.state) for line in lines}
     states = [state for state in step.states if id(state) not in gone]
     return dataclasses.replace(step, graph=Graph(nodes, step.graph.inputs, step.graph.outputs),
@@ -179,8 +166,3 @@ def _with_zero_taps(line, window, longest):
     data[:, taps - weights.shape[1]:] = weights.data
     longer = dataclasses.replace(weights, data=data, shape=data.shape)
     return Node(node.operator, [window, longer, *node.inputs[2:]], node.outputs, node.options, node.version)
-
-
-def _like(line, name, frames, channels):
-    value = line.state.before
-    return Tensor(name, (1, frames, 1, channels), value.dtype, None, value.scales, value.zero_points)

@@ -3,14 +3,13 @@
 import dataclasses
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.flatbuffer import Graph, Node
 from kws_tf.tflite.joint_lines import joined_channels
 from kws_tf.tflite.matrix_product import LARGEST, matrix_product
-from kws_tf.tflite.nodes import ROWS, SATURATING, concatenation, depthwise, reshape, transpose
+from kws_tf.tflite.nodes import CHANNELS, ROWS, SATURATING, TIME, concatenation, depthwise, reshape, split, strided_slice, transpose
 from kws_tf.tflite.quantise import KEEP_SCALE, WEIGHTED
-from kws_tf.tflite.step_graph import MOVE_VERSIONS, TIME, State, slice_options
+from kws_tf.tflite.step_graph import State
 
 NAME = "earlier"
 # Blocks that are worth a joined state.
@@ -18,7 +17,7 @@ FEWEST = 3
 # A state has the frames of its longest line in every channel. One more state costs TFLite Micro 1.5 KB of nodes; every byte that it saves
 # counts twice, in the state and in what a step reads of it.
 LEAST_SAVED = 768
-CHANNELS = LAST = 3
+LAST = 3
 # [frames, channels, 1, 1] -> [1, frames, 1, channels], and -> [1, channels, 1, frames].
 TO_ROWS, FRAMES_LAST = (2, 0, 3, 1), (2, 1, 3, 0)
 # Scale of the rows ahead of all blocks; only its ratio to the scales of weights counts.
@@ -141,14 +140,14 @@ def _groups(blocks):
 
 
 def _block(graph, state):
-    joint, cut = graph.only_consumer(state.before), graph.producer(state.after)
-    if joint is None or cut is None or (joint.operator, cut.operator) != ("CONCATENATION", "STRIDED_SLICE"):
+    found = state.line(graph)
+    if found is None:
         return None
-    readers = [node for node in graph.consumers(joint.output) if node is not cut]
-    mean, value = graph.producer(joint.inputs[1]), joint.inputs[1]
-    if len(readers) != 1 or mean is None or graph.only_consumer(value) is not joint:
+    joint, cut, past = found
+    value = joint.inputs[1]
+    mean = graph.producer(value)
+    if mean is None or graph.only_consumer(value) is not joint:
         return None
-    past = readers[0]
     rows = graph.only_consumer(past.output)
     if rows is None or rows.operator != "CONCATENATION" or _earlier(graph, rows) is not past or rows.inputs[0] is not mean.inputs[0]:
         return None
@@ -170,24 +169,20 @@ def _joined(step, blocks):
     n_frames, like = blocks[0].joint.inputs[1].shape[TIME], blocks[0].state.before
     longest, total = max(block.frames for block in blocks), sum(block.channels for block in blocks)
     name, lines = f"{NAME}_{longest}", blocks[0].lines
-    before, kept, new, after = (_like(like, own, (1, total, 1, frames)) for own, frames in (
+    before, kept, new, after = (like.like(own, (1, total, 1, frames)) for own, frames in (
         (name, longest), (f"{name}/kept", longest - n_frames), (f"{name}/new", n_frames), (f"{name}/next", longest)))
-    past = _like(blocks[0].past.output, f"{name}/past", (1, n_frames, 1, total))
-    options = schema.SplitVOptionsT()
-    options.numSplits = len(blocks)
-    sizes = constant("i", np.array([block.channels for block in blocks], np.int32))
+    past = blocks[0].past.output.like(f"{name}/past", (1, n_frames, 1, total))
     multiplying = _past_of_all(blocks, before, past)
     start = [*multiplying, _slice(multiplying[0].output, kept, n_frames),
-             Node("SPLIT_V", [past, sizes, constant("i", np.array(CHANNELS, np.int32))], [block.past.output for block in blocks], options,
-                  MOVE_VERSIONS["SPLIT_V"])]
+             split(past, [block.past.output for block in blocks], CHANNELS)]
     replaced, outputs = {}, []
     for block in blocks:
-        outputs.append(_like(block.sums.output, block.sums.output.name, (1, n_frames, 1, block.channels * (lines + 1))))
+        outputs.append(dataclasses.replace(block.sums.output, shape=(1, n_frames, 1, block.channels * (lines + 1))))
         replaced |= {id(node): [] for node in (block.joint, block.cut, block.past, block.mean)}
         replaced[id(block.sums)] = [_sums_and_mean(block, outputs[-1])]
         replaced[id(block.reader)] = [_reading_sums(block, outputs[-1])]
     joining, sums = joined_channels(outputs, f"{name}/sums")
-    by_channel, means = (_like(like, f"{name}/{own}", (n_frames, total, 1, size)) for own, size in (("channels", lines + 1), ("means", 1)))
+    by_channel, means = (like.like(f"{name}/{own}", (n_frames, total, 1, size)) for own, size in (("channels", lines + 1), ("means", 1)))
     turning = [transpose(means, new, FRAMES_LAST)] if n_frames > 1 else []
     # around the blocks of this state alone, so that it is in memory no longer than they need it
     replaced[id(blocks[0].joint)] = start
@@ -213,7 +208,7 @@ def _past_of_all(blocks, before, past):
                 taps[longest - (last - tap) * dilation + frame, first:first + block.channels, frame] = weights[0, tap, 0]
         first += block.channels
     bias = np.concatenate([block.past.inputs[2].data for block in blocks])
-    product = _like(past, f"{past.name}/product", (n_frames, total, 1, 1))
+    product = past.like(f"{past.name}/product", (n_frames, total, 1, 1))
     return [*matrix_product([before], taps.transpose(2, 1, 0)[:, :, None], blocks[0].past.inputs[1].scales, bias[:, None], product,
                             f"{past.name}/sources"), transpose(product, past, TO_ROWS)]
 
@@ -249,10 +244,4 @@ def _reading_sums(block, source):
 
 def _slice(source, target, first):
     """As much of the last axis of a tensor as another has, from an index on."""
-    end = (*source.shape[:LAST], first + target.shape[LAST])
-    limits = [constant("i", np.array(values, np.int32)) for values in ((0, 0, 0, first), end, (1, 1, 1, 1))]
-    return Node("STRIDED_SLICE", [source, *limits], [target], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"])
-
-
-def _like(tensor, name, shape):
-    return Tensor(name, shape, tensor.dtype, None, tensor.scales, tensor.zero_points)
+    return strided_slice(source, target, (0, 0, 0, first), (*source.shape[:LAST], first + target.shape[LAST]))

@@ -8,8 +8,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kws_tf.errors import ConversionError
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
 from kws_tf.tflite.frame_scores import AVERAGE
-from kws_tf.tflite.nodes import NO_ACTIVATION, reshape
-from kws_tf.tflite.step_graph import TIME
+from kws_tf.tflite.nodes import NO_ACTIVATION, TIME, convolution_options, reshape
 
 PROBABILITY = "probability"
 # A probability of 255/256 or 1/256 is at a margin of 5.5; what is beyond needs no steps.
@@ -147,10 +146,7 @@ def _max_pool(source, target, size):
 
 def _negation(source, target):
     """A convolution with the one weight -1."""
-    options = schema.Conv2DOptionsT()
-    options.padding, options.fusedActivationFunction = schema.Padding.VALID, NO_ACTIVATION
-    options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
     scales, zeros = np.array([1 / 127], np.float32), np.zeros(1, np.int64)
     weights = Tensor("w", (1, 1, 1, 1), "int8", np.full((1, 1, 1, 1), -127, np.int8), scales, zeros, 0)
     bias = Tensor("b", (1,), "int32", np.zeros(1, np.int32), source.scales * scales, zeros)
-    return Node("CONV_2D", [source, weights, bias], [target], options, 3)
+    return Node("CONV_2D", [source, weights, bias], [target], convolution_options(), 3)

@@ -29,8 +29,8 @@ class LayerError:
     sqnr_db: float
 
 
-def layer_errors(model, calibration, content, n_clips=CLIPS):
-    """Runs the float and the integer network side by side on the same clips.
+def layer_errors(model, calibration, content):
+    """Runs the float and the integer network side by side on CLIPS clips, spread over those that calibrated the file.
 
     Both start from the same features, so the rows show what the quantisation of the network does, each layer with the errors of all
     before it. The float side is the network in the form that was quantised: where a layer was rescaled before quantisation, its
@@ -40,7 +40,6 @@ def layer_errors(model, calibration, content, n_clips=CLIPS):
         model: built keras.Model that was exported.
         calibration: float32 [clips, time, frequency, 1], the clips that calibrated the file: they decide its form.
         content: bytes of its int8 file, with or without a front end.
-        n_clips: clips to compare, spread over the calibration clips.
 
     Returns:
         list of LayerError in the order of execution.
@@ -52,7 +51,7 @@ def layer_errors(model, calibration, content, n_clips=CLIPS):
     whole = flatbuffer.read(content)
     nodes = split(whole)[1]
     quantised = flatbuffer.Graph(nodes, [_input(nodes)], whole.outputs)
-    clips = calibration[np.linspace(0, len(calibration) - 1, min(n_clips, len(calibration))).astype(int)]
+    clips = calibration[np.linspace(0, len(calibration) - 1, min(CLIPS, len(calibration))).astype(int)]
     wanted = {node.output.name: node.output.shape for node in exact.nodes}
     rounded = {}
     run = Execution(quantised, clips)

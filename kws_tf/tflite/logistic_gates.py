@@ -7,7 +7,6 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.flatbuffer import Node, Tensor, constant
 
-CLOSED, OPEN = 0.25, 0.75       # the logistic where tanh is -1/2 and 1/2
 WEIGHTED = ("CONV_2D", "FULLY_CONNECTED")
 
 

@@ -4,8 +4,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import same_padding
-
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS
 
 
 def fold_paddings(graph):

@@ -7,6 +7,7 @@ import numpy as np
 
 from kws_tf.errors import ConfigError, ConversionError
 from kws_tf.front_end import IntegerFeatures
+from kws_tf.runtime.detection import logits_spec
 from kws_tf.runtime.interpreter import INTERPRETERS, KERNELS, open_interpreter, unusable
 from kws_tf.runtime.model import Model
 from kws_tf.tflite import flatbuffer, micro
@@ -56,6 +57,7 @@ class Parity:
 
     @property
     def kept(self):
+        """Whether every promise is kept."""
         return all(difference.kept for difference in self.differences)
 
 
@@ -80,8 +82,7 @@ def compare(manifest, content, pcm, *, optimised_steps):
     if manifest.kind != "clip":
         raise ConversionError(f"{manifest.model_file}: a {manifest.kind} model; stream_parity.compare_stream compares those.")
     runners, absent = find_runners()
-    if len(runners) < 2:
-        raise ConfigError(f"parity needs two interpreters; absent are {'; '.join(f'{name}: {why}' for name, why in absent.items())}.")
+    require_two(runners, absent)
     model = Model(manifest, content, interpreter=runners[0].interpreter)
     fed = [model.input_tensor(clip) for clip in pcm]
     differences = []
@@ -91,9 +92,7 @@ def compare(manifest, content, pcm, *, optimised_steps):
     # the last one is TFLite Micro where it is there, else reference kernels
     reference = runners[-1]
     for runner in runners[:-1]:
-        allowed = optimised_steps if runner.kernels != "reference" and manifest.outputs[0].scale else 0
-        if not manifest.outputs[0].scale:
-            allowed = np.inf
+        allowed = allowed_steps(runner, manifest, optimised_steps)
         differences.append(_difference(LOGITS, runner, reference.title, results[runner], results[reference], allowed))
     return Parity(len(pcm), tuple(differences), absent)
 
@@ -108,6 +107,7 @@ class Runner:
 
     @property
     def title(self):
+        """Interpreter and version."""
         return f"{self.interpreter or MICRO} {self.version}"
 
     def run(self, content, inputs):
@@ -139,6 +139,23 @@ def find_runners():
     else:
         runners.append(Runner(None, "reference", micro.version()))
     return runners, absent
+
+
+def require_two(runners, absent):
+    """Refuses to compare one Runner with itself.
+
+    Raises:
+        ConfigError: there are fewer than two; names the absent ones, see find_runners.
+    """
+    if len(runners) < 2:
+        raise ConfigError(f"parity needs two interpreters; absent are {'; '.join(f'{name}: {why}' for name, why in absent.items())}.")
+
+
+def allowed_steps(runner, manifest, optimised_steps):
+    """By how many steps the logits of a Runner may differ: none by reference kernels, any number in a float32 file."""
+    if not logits_spec(manifest).scale:
+        return np.inf
+    return 0 if runner.kernels == "reference" else optimised_steps
 
 
 def _front_end_groups(manifest, content, pcm):

@@ -13,10 +13,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.equalise import reach
 from kws_tf.tflite.flatbuffer import Node, Tensor, constant
-from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, depthwise, replace
-from kws_tf.tflite.ranges import channel_values
-
-TIME = 1
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, TIME, concatenation, depthwise, replace
+from kws_tf.tflite.ranges import by_channel
 
 
 def split_past(graph, clips):
@@ -30,8 +28,8 @@ def split_past(graph, clips):
         clips: float32 [clips, ...], calibration clips.
     """
     found = [match for node in graph.nodes if (match := match_past(graph, node)) is not None]
-    for match, values in zip(found, channel_values(graph, [match[0] for match in found], clips), strict=True):
-        _split(graph, *match, np.maximum(np.array([reach(column) for column in values.T], np.float32), np.float32(1e-6)))
+    for match, reaches in zip(found, by_channel(graph, [match[0].output for match in found], clips, reach), strict=True):
+        _split(graph, *match, np.maximum(np.array(reaches, np.float32), np.float32(1e-6)))
 
 
 def match_past(graph, node):
@@ -72,12 +70,10 @@ def _split(graph, mean, padding, convolution, unit):
     past = Tensor(f"{name}/past", (batch, time, 1, channels), "float32")
     bias = constant(f"{name}/bias", np.zeros(channels, np.float32))
     sources = Tensor(f"{name}/sources", (batch, time, rows + 1, channels), "float32")
-    options = schema.ConcatenationOptionsT()
-    options.axis, options.fusedActivationFunction = ROWS, NO_ACTIVATION
     kernel = np.concatenate([mean_weights * present, np.ones_like(present)], ROWS)
     replace(graph, [convolution], [
         Node("DEPTHWISE_CONV_2D", [padding.output, constant(convolution.inputs[1].name, earlier), bias], [past], convolution.options),
-        Node("CONCATENATION", [source, past], [sources], options),
+        concatenation([source, past], sources, ROWS),
         depthwise(sources, kernel.astype(np.float32), z_bias.astype(np.float32), convolution.output)])
 
 

@@ -3,15 +3,15 @@
 import dataclasses
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
 from kws_tf.front_end.framing import PCM_SCALE
-from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.flatbuffer import Graph, Tensor
 from kws_tf.tflite.front_end import INPUT_NAME
 from kws_tf.tflite.graph import VERSIONS
 from kws_tf.tflite.merge import merge
-from kws_tf.tflite.step_graph import State, slice_options
+from kws_tf.tflite.nodes import concatenation, strided_slice
+from kws_tf.tflite.step_graph import State
 
 TAIL = "pcm_tail"
 
@@ -39,11 +39,8 @@ def hear_pcm(step, features, hop_frames):
         return dataclasses.replace(step, graph=joined)
     samples, hop, before, after = joined.inputs[0], _pcm(INPUT_NAME, n_hop), _pcm(TAIL, n_tail), _pcm(f"{TAIL}/next", n_tail)
     samples.name = f"{TAIL}/window"
-    options = schema.ConcatenationOptionsT()
-    options.axis, options.fusedActivationFunction = 1, schema.ActivationFunctionType.NONE
-    limits = [constant("i", np.array(values, np.int32)) for values in ((0, n_hop), (1, n_hop + n_tail), (1, 1))]
-    nodes = [Node("CONCATENATION", [before, hop], [samples], options, VERSIONS["CONCATENATION"]),
-             Node("STRIDED_SLICE", [samples, *limits], [after], slice_options(), VERSIONS["STRIDED_SLICE"])]
+    nodes = [concatenation([before, hop], samples, 1, VERSIONS["CONCATENATION"]),
+             strided_slice(samples, after, (0, n_hop), (1, n_hop + n_tail), version=VERSIONS["STRIDED_SLICE"])]
     graph = Graph([*nodes, *joined.nodes], [hop], joined.outputs)
     return dataclasses.replace(step, graph=graph, states=(State(TAIL, before, after), *step.states))
 

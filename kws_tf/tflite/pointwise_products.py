@@ -3,10 +3,9 @@
 import dataclasses
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.flatbuffer import Node, Tensor
-from kws_tf.tflite.nodes import reshape
+from kws_tf.tflite.flatbuffer import Node
+from kws_tf.tflite.nodes import convolution_options, reshape
 
 CONV_VERSION = 3
 
@@ -26,10 +25,8 @@ def pointwise_products(graph):
         points = (1, int(np.prod(product.inputs[0].shape)) // channels, 1, channels)
         source = _as_points(graph, product.inputs[0], points, product)
         taps = dataclasses.replace(weights, shape=(classes, 1, 1, channels), data=weights.data.reshape(classes, 1, 1, channels))
-        options = schema.Conv2DOptionsT()
-        options.padding, options.fusedActivationFunction = schema.Padding.VALID, product.options.fusedActivationFunction
-        options.strideH = options.strideW = options.dilationHFactor = options.dilationWFactor = 1
-        result = Tensor(f"{target.name}/point", (*points[:3], classes), target.dtype, None, target.scales, target.zero_points)
+        options = convolution_options(product.options.fusedActivationFunction)
+        result = target.like(f"{target.name}/point", (*points[:3], classes))
         position = graph.nodes.index(product)
         graph.nodes[position:position + 1] = [Node("CONV_2D", [source, taps, *product.inputs[2:]], [result], options, CONV_VERSION),
                                               reshape(result, target)]

@@ -29,6 +29,7 @@ class Histogram:
 
     @property
     def centres(self):
+        """Values in the middle of the bins: float64 [BINS]."""
         return self.low + (np.arange(BINS) + 0.5) * ((self.high - self.low) / BINS)
 
     @classmethod
@@ -72,14 +73,22 @@ def observe(graph, clips):
     return histograms
 
 
-def channel_values(graph, nodes, clips):
-    """All values that the outputs of some nodes take on calibration clips: a list of float32 [values, channels]."""
-    found, run = {id(node): None for node in nodes}, Execution(graph, clips)
-    for node in graph.nodes:
+def by_channel(graph, tensors, clips, function):
+    """A function of all values that every channel of some tensors takes on calibration clips.
+
+    Args:
+        graph: flatbuffer.Graph of float32 tensors with one input. tensors: computed by its nodes. clips: float32 [clips, ...].
+        function: takes float32 [values].
+
+    Returns:
+        For each tensor, the list of what the function returns for its channels.
+    """
+    found, run = {id(tensor): [] for tensor in tensors}, Execution(graph, clips)
+    for node in graph.nodes if tensors else ():
         values = run.advance(node)
-        if id(node) in found:
-            found[id(node)] = values.numpy().reshape(-1, node.output.shape[-1])
-    return [found[id(node)] for node in nodes]
+        if id(node.output) in found:
+            found[id(node.output)] = [function(column) for column in values.numpy().reshape(-1, node.output.shape[-1]).T]
+    return [found[id(tensor)] for tensor in tensors]
 
 
 def logit_range(graph, clips):

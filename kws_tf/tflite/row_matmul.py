@@ -6,14 +6,12 @@ third of the arena of a small BC-ResNet, see matrix_product.
 
 import dataclasses
 
-import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kws_tf.tflite.flatbuffer import Graph, Node, constant
+from kws_tf.tflite.flatbuffer import Graph, Node
 from kws_tf.tflite.matrix_product import matrix_product
-from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, SATURATING, concatenation, reshape, transpose
+from kws_tf.tflite.nodes import CHANNELS, NO_ACTIVATION, ROWS, SATURATING, concatenation, reshape, split, transpose
 
-TIME, CHANNELS = 1, 3
 LOWEST = -128
 # [1, frames, rows, channels] -> [frames, channels, 1, rows], and back.
 TO_CHANNELS, TO_ROWS = (1, 3, 0, 2), (2, 0, 3, 1)
@@ -109,8 +107,7 @@ class _Rewriter:
             shape = (source.shape[0], tensor.shape[CHANNELS], 1, 1)
             outputs.append(dataclasses.replace(tensor, shape=shape))
             self.by_channel[id(tensor)] = outputs[-1]
-        axis = constant("i", np.array(1, np.int32))
-        self.nodes.append(Node("SPLIT_V", [source, node.inputs[1], axis], outputs, node.options, node.version))
+        self.nodes.append(split(source, outputs, 1))
 
     def _block(self, tensor, block):
         """`block` holds the values of `tensor` in the same order."""

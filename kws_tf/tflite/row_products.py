@@ -16,10 +16,9 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import same_padding
-from kws_tf.tflite.flatbuffer import Node, Tensor, constant
-from kws_tf.tflite.nodes import NO_ACTIVATION, depthwise, reshape
+from kws_tf.tflite.flatbuffer import Tensor
+from kws_tf.tflite.nodes import NO_ACTIVATION, ROWS, concatenation, depthwise, reshape, transpose
 
-FREQUENCY = 2
 # The matrix is dense where the operators that it replaces are sparse: beyond this many elements per channel, 20 rows from 21, it costs
 # more multiplications and bytes than it saves.
 LARGEST_MATRIX = 420
@@ -41,7 +40,7 @@ class Rows:
     @classmethod
     def of(cls, tensor):
         """A tensor as itself."""
-        rows, channels = tensor.shape[FREQUENCY:]
+        rows, channels = tensor.shape[ROWS:]
         return cls(((tensor, np.repeat(np.eye(rows)[:, :, None], channels, 2)),), np.zeros((rows, channels)))
 
     def __add__(self, other):
@@ -108,9 +107,7 @@ def product(rows, output, activation):
         weights = np.concatenate([each for _, each in rows.terms], 1)
         sources = [tensor for tensor, _ in rows.terms]
         source = Tensor(f"{name}/sources", (1, output.shape[1], weights.shape[1], output.shape[3]), "float32")
-        options = schema.ConcatenationOptionsT()
-        options.axis, options.fusedActivationFunction = FREQUENCY, NO_ACTIVATION
-        nodes.append(Node("CONCATENATION", sources, [source], options))
+        nodes.append(concatenation(sources, source, ROWS))
     n_rows, window, channels = weights.shape
     target = output if n_rows == 1 else Tensor(f"{name}/flat", (1, output.shape[1], 1, channels * n_rows), "float32")
     kernel = weights.transpose(1, 2, 0).reshape(1, 1, window, channels * n_rows).astype(np.float32)
@@ -118,9 +115,7 @@ def product(rows, output, activation):
     nodes[-1].options.fusedActivationFunction = activation
     if n_rows > 1:
         columns = Tensor(f"{name}/columns", (1, output.shape[1], channels, n_rows), "float32")
-        order = constant("order", np.array([0, 1, 3, 2], np.int32))
-        nodes.append(reshape(target, columns))
-        nodes.append(Node("TRANSPOSE", [columns, order], [output], schema.TransposeOptionsT()))
+        nodes += [reshape(target, columns), transpose(columns, output, (0, 1, 3, 2))]
     return nodes
 
 
@@ -135,10 +130,10 @@ def _rows_after(node, known):
 
 def _padding(node, operands):
     widths = node.inputs[1].data
-    if operands[0] is None or np.any(np.delete(widths, FREQUENCY, axis=0)):
+    if operands[0] is None or np.any(np.delete(widths, ROWS, axis=0)):
         return None
-    rows, channels = node.inputs[0].shape[FREQUENCY:]
-    before, after = widths[FREQUENCY]
+    rows, channels = node.inputs[0].shape[ROWS:]
+    before, after = widths[ROWS]
     return operands[0].product(np.repeat(np.eye(rows + before + after)[:, before:before + rows, None], channels, 2))
 
 
@@ -168,7 +163,7 @@ def _pooling(node, operands):
 
 def _mean(node, operands):
     axes, source = np.atleast_1d(node.inputs[1].data) % 4, node.inputs[0].shape
-    frame_wise = operands[0] is not None and axes.tolist() == [FREQUENCY] and node.options.keepDims
+    frame_wise = operands[0] is not None and axes.tolist() == [ROWS] and node.options.keepDims
     return operands[0].product(np.full((1, *source[2:]), 1 / source[2])) if frame_wise else None
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-FREQUENCY = 2
+from kws_tf.tflite.nodes import ROWS
 
 
 def simplify(graph):
@@ -48,7 +48,7 @@ def _works_on_frames(node):
     if len(node.output.shape) != 4 or node.output.shape[1] != 1:
         return False
     if node.operator == "PAD":
-        return not np.any(np.delete(node.inputs[1].data, FREQUENCY, axis=0))
+        return not np.any(np.delete(node.inputs[1].data, ROWS, axis=0))
     if node.operator == "DEPTHWISE_CONV_2D":
         return node.inputs[1].shape[1] == 1
     others = [tensor for tensor in node.inputs if tensor.data is not None]

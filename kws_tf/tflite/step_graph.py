@@ -6,14 +6,11 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.errors import ConversionError
-from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS, Graph, Node, Tensor, constant
+from kws_tf.tflite.nodes import NO_ACTIVATION, TIME, concatenation, strided_slice
 
-TIME = 1
 VALID = "valid"
 INPUT_DELAY = "input_delay"
-# Versions that take int8 and float32 alike; tflite-runtime 2.14 and TFLite Micro know both.
-MOVE_VERSIONS = {"CONCATENATION": 2, "SPLIT_V": 2, "STRIDED_SLICE": 2}
-CONVOLUTIONS = ("CONV_2D", "DEPTHWISE_CONV_2D")
 POOLINGS = ("AVERAGE_POOL_2D", "MAX_POOL_2D")
 ELEMENTWISE = ("ADD", "GREATER", "LOGISTIC", "MAXIMUM", "MINIMUM", "MUL", "RELU", "SELECT_V2", "SUB", "TANH")
 
@@ -29,6 +26,16 @@ class State:
     name: str
     before: Tensor
     after: Tensor
+
+    def line(self, graph):
+        """(CONCATENATION of the earlier frames with the new ones, STRIDED_SLICE that leaves the next state, the one other node that
+        reads them); None for a state of another form.
+        """
+        joint, cut = graph.only_consumer(self.before), graph.producer(self.after)
+        if joint is None or cut is None or (joint.operator, cut.operator) != ("CONCATENATION", "STRIDED_SLICE"):
+            return None
+        readers = [node for node in graph.consumers(joint.output) if node is not cut]
+        return (joint, cut, readers[0]) if len(readers) == 1 and cut.inputs[0] is joint.output else None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +97,9 @@ class _Rewriter:
         self.n_frames = n_frames
         self.nodes, self.states, self.known, self.masks = [], [], {}, {}
         looks_ahead = any(node.operator == "PAD" and node.inputs[1].data[TIME, 1] for node in graph.nodes)
-        self.valid = self._like(graph.inputs[0], VALID, (1, n_frames, 1, 1), 1.0, 0) if looks_ahead else None
+        self.valid = graph.inputs[0].like(VALID, (1, n_frames, 1, 1)) if looks_ahead else None
+        if looks_ahead and self.valid.scales is not None:
+            self.valid.scales, self.valid.zero_points = np.ones(1, np.float32), np.zeros(1, np.int64)
 
     def run(self, input_delay):
         features = self.source.inputs[0]
@@ -209,11 +218,9 @@ class _Rewriter:
     def _line(self, value, frames, name):
         """The last `frames` frames before the step, and those of the step; the end of them is the next state."""
         n = value.shape[TIME]
-        before = self._like(value, name, (1, frames, *value.shape[2:]))
-        window = self._like(value, f"{name}/window", (1, frames + n, *value.shape[2:]))
-        options = schema.ConcatenationOptionsT()
-        options.axis, options.fusedActivationFunction = TIME, schema.ActivationFunctionType.NONE
-        self.nodes.append(Node("CONCATENATION", [before, value], [window], options, MOVE_VERSIONS["CONCATENATION"]))
+        before = value.like(name, (1, frames, *value.shape[2:]))
+        window = value.like(f"{name}/window", (1, frames + n, *value.shape[2:]))
+        self.nodes.append(concatenation([before, value], window, TIME))
         self.states.append(State(name, before, self._slice(window, n, frames + n, f"{name}/next")))
         return window
 
@@ -221,9 +228,8 @@ class _Rewriter:
         """Frames start to stop - 1 of a tensor."""
         begin, end, strides = [0] * len(value.shape), list(value.shape), [1] * len(value.shape)
         begin[TIME], end[TIME], strides[TIME] = start, stop, step
-        output = self._like(value, name, (1, -(-(stop - start) // step), *value.shape[2:]))
-        operands = [constant("i", np.array(limits, np.int32)) for limits in (begin, end, strides)]
-        self.nodes.append(Node("STRIDED_SLICE", [value, *operands], [output], slice_options(), MOVE_VERSIONS["STRIDED_SLICE"]))
+        output = value.like(name, (1, -(-(stop - start) // step), *value.shape[2:]))
+        self.nodes.append(strided_slice(value, output, begin, end, strides))
         return output
 
     def _masked(self, value, timing):
@@ -231,9 +237,9 @@ class _Rewriter:
         if self.valid is None:
             return value
         mask = self._mask(timing)
-        output = self._like(value, f"{value.name}/inside", value.shape)
+        output = value.like(f"{value.name}/inside", value.shape)
         options = schema.MulOptionsT()
-        options.fusedActivationFunction = schema.ActivationFunctionType.NONE
+        options.fusedActivationFunction = NO_ACTIVATION
         self.nodes.append(Node("MUL", [value, mask], [output], options, 2 if value.scales is not None else 1))
         return output
 
@@ -251,14 +257,6 @@ class _Rewriter:
         shape = (1, frames, *tensor.shape[2:]) if len(tensor.shape) > 2 else (frames, *tensor.shape[1:])
         return dataclasses.replace(tensor, shape=shape)
 
-    def _like(self, tensor, name, shape, scale=None, zero_point=None):
-        """A tensor of the type and, unless given, the quantisation of another."""
-        if tensor.scales is None:
-            return Tensor(name, shape, tensor.dtype)
-        scales = tensor.scales if scale is None else np.array([scale], np.float32)
-        zero_points = tensor.zero_points if zero_point is None else np.array([zero_point], np.int64)
-        return Tensor(name, shape, tensor.dtype, None, scales, zero_points)
-
     def _name(self, wanted):
         names = {state.name for state in self.states}
         return next(name for name in (wanted, *(f"{wanted}_{n}" for n in range(2, len(names) + 3))) if name not in names)
@@ -272,10 +270,3 @@ class _Rewriter:
 def _same_in_every_frame(tensor):
     """Whether a constant operand has one value for all frames; axes count from the last one."""
     return len(tensor.shape) < 3 or tensor.shape[-3] == 1
-
-
-def slice_options():
-    """Options of a STRIDED_SLICE without masks."""
-    options = schema.StridedSliceOptionsT()
-    options.beginMask = options.endMask = options.ellipsisMask = options.newAxisMask = options.shrinkAxisMask = 0
-    return options

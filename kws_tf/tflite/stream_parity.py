@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from kws_tf.errors import AudioError, ConfigError
+from kws_tf.errors import AudioError
 from kws_tf.runtime.stream import Stream
 from kws_tf.tflite import micro
-from kws_tf.tflite.parity import LOGITS, MICRO, Difference, Parity, find_runners
+from kws_tf.tflite.parity import LOGITS, MICRO, Difference, Parity, allowed_steps, find_runners, require_two
 
 EXTERNAL_NOTE = "its Python interpreter cannot carry external states; a file with internal state is compared"
 
@@ -32,8 +32,7 @@ def compare_stream(path, manifest, content, recordings, *, optimised_steps):
     if manifest.streaming.state != "internal" or manifest.input_kind != "pcm":
         runners = [runner for runner in runners if runner.interpreter]
         absent = {MICRO: EXTERNAL_NOTE, **absent}
-    if len(runners) < 2:
-        raise ConfigError(f"parity needs two interpreters; absent are {'; '.join(f'{name}: {why}' for name, why in absent.items())}.")
+    require_two(runners, absent)
     hop_samples = manifest.streaming.hop_samples
     if all(len(pcm) < hop_samples for pcm in recordings):
         raise AudioError(f"parity: none of {len(recordings)} recordings has the {hop_samples} samples of one step; give longer ones.")
@@ -43,12 +42,12 @@ def compare_stream(path, manifest, content, recordings, *, optimised_steps):
     for i, (runner, values) in enumerate(zip(runners, results, strict=True)):
         if i == last:
             continue
-        integers, exact = bool(manifest.outputs[0].scale), runner.kernels == "reference"
         steps = np.abs(values.astype(np.float64) - expected).max()
         changes = int(np.sum(values.argmax(-1) != expected.argmax(-1)))
-        allowed = (0 if exact else optimised_steps) if integers else np.inf
+        allowed = allowed_steps(runner, manifest, optimised_steps)
+        exact = allowed == 0 and runner.kernels == "reference"
         rows.append(Difference(LOGITS, runner.title, runner.kernels, runners[last].title, float(steps), changes, float(allowed),
-                               allowed_changes=0 if exact and integers else np.inf))
+                               allowed_changes=0 if exact else np.inf))
     return Parity(len(recordings), tuple(rows), absent)
 
 

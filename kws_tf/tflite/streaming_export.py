@@ -10,7 +10,7 @@ from kws_tf.errors import ConversionError
 from kws_tf.manifest import WakeWord
 from kws_tf.tflite import export_folder, flatbuffer
 from kws_tf.tflite.calibration import calibration_features
-from kws_tf.tflite.export import MODEL_FILE, describe, finish, silence_range
+from kws_tf.tflite.export import MODEL_FILE, describe, finish, require_classes, silence_range, trained_weights
 from kws_tf.tflite.profiles import profile_of
 from kws_tf.tflite.streaming import join_clips, prepare, streaming_graph
 
@@ -53,10 +53,9 @@ def export_streaming(model, run_config, classes, calibration_pcm, output_dir, *,
     network = prepare_run(model, run_config, classes, calibration_pcm, profile, keyword, compact)
     graph, section = streaming_graph(network, features, hop_frames, state, profile.input_kind)
     content = flatbuffer.write(graph)
-    parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
     labels = classes if keyword is None else (BACKGROUND, wake_word.keyword)
-    manifest = describe(content, run_config, labels, profile=profile.name, input_kind=profile.input_kind, parameters=parameters,
-                        metrics=metrics, data_licence=data_licence, streaming=section, **more)
+    manifest = describe(content, run_config, labels, profile=profile, parameters=trained_weights(model), metrics=metrics,
+                        data_licence=data_licence, streaming=section, **more)
     path = finish(output_dir, content, manifest, vela=vela)
     logging.info("streaming: %d frames (%g ms) per step, %s state in %d tensors of %d bytes, scores %d frames (%g ms) late.", hop_frames,
                  hop_frames * features.hop_ms, state, len(section.states), state_bytes(section), section.delay_frames, section.delay_ms)
@@ -77,7 +76,7 @@ def only_keyword(classes):
 
 
 def keyword_index(classes, keyword):
-    """Its index.
+    """Index of a keyword among the classes.
 
     Raises:
         ConversionError: it is no class.
@@ -98,9 +97,7 @@ def prepare_run(model, run_config, classes, calibration_pcm, profile, keyword=No
     """
     features = run_config.features
     window = features.n_frames(run_config.clip_samples)
-    n_outputs = model.compute_output_shape((1, window, features.n_features, 1))[-1]
-    if n_outputs != len(classes):
-        raise ConversionError(f"{model.name}: the network has {n_outputs} outputs, but there are {len(classes)} classes.")
+    require_classes(model, (window, features.n_features, 1), classes)
     calibration = None
     if profile.dtype != "float32":
         clips = np.asarray([] if calibration_pcm is None else calibration_pcm)

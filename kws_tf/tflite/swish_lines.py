@@ -12,10 +12,9 @@ channel, is as close.
 import numpy as np
 
 from kws_tf.tflite.flatbuffer import Node, Tensor, constant
-from kws_tf.tflite.nodes import NO_ACTIVATION, SATURATING, replace
-from kws_tf.tflite.ranges import channel_values
+from kws_tf.tflite.nodes import NO_ACTIVATION, SATURATING, TIME, replace
+from kws_tf.tflite.ranges import by_channel
 
-TIME = 1
 LINES = 5
 POINTS = 512
 SMALLEST_SPAN = 1e-3
@@ -34,8 +33,8 @@ def swish_to_lines(graph, clips, lines=LINES):
         lines: per channel.
     """
     found = [match for node in graph.nodes if (match := match_swish(graph, node)) is not None]
-    for match, values in zip(found, channel_values(graph, [match[0] for match in found], clips), strict=True):
-        fits = [lay_lines(column, lines) for column in values.T]
+    laid = by_channel(graph, [match[0].output for match in found], clips, lambda values: lay_lines(values, lines))
+    for match, fits in zip(found, laid, strict=True):
         _replace(graph, *match, np.array([knots for knots, _ in fits]), np.array([heights for _, heights in fits]))
 
 

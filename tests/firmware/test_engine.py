@@ -83,7 +83,7 @@ def test_events_and_scores_are_those_of_the_runtime(stream_program, micro_stream
     sent = {"raw": pcm.tobytes(), "wav": wav(pcm)}.get(form)
     if sent is None:
         plain = wav(pcm)
-        sent = plain[:12] + b"LIST\x05\x00\x00\x00abcde\x00" + plain[12:]
+        sent = plain[:12] + b"LIST\x05\x00\x00\x00abcde\x00" + plain[12:] + b"LIST\xd0\x07\x00\x00" + 500 * b"abcd"
     done = run(stream_program, played(micro_stream), arguments=["--scores"], stdin=sent, folder=tmp_path)
     expected = list(expected_lines(micro_stream, pcm))
     assert done.status == 0 and done.output.splitlines() == expected, done.log

@@ -36,7 +36,7 @@ def streams(small_network, tone_clips, convert_once, tmp_path_factory):
         graph, section = streaming_graph(prepared[profile], config.features, hop, state, kind)
         content = flatbuffer.write(graph)
         write(folder / f"{profile}_{state}_{hop}", content,
-              describe(content, config, small_network.classes, profile=profile, input_kind=kind, parameters=1, streaming=section))
+              describe(content, config, small_network.classes, profile=PROFILES[profile], parameters=1, streaming=section))
     return types.SimpleNamespace(folder=folder, prepared=prepared)
 
 

@@ -61,7 +61,10 @@ def test_a_bias_ahead_of_the_first_padding_does_not_leak_into_the_end(recording)
         keras.Input((None, 40, 1)), keras.layers.Conv2D(4, (1, 40), bias_initializer=keras.initializers.Constant(2.0)),
         TemporalPadding(3, padding="symmetric"), keras.layers.Conv2D(4, (3, 1), activation="relu"),
         keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(3)])
-    assert StreamingModel(model, WINDOW).difference(recording(n_frames=48), 4) < 1e-5
+    stream = StreamingModel(model, WINDOW)
+    assert stream.difference(recording(n_frames=48), 4) < 1e-5
+    with pytest.raises(ConversionError, match="divide the recording; received 5 frames per step for 48"):
+        stream.difference(recording(n_frames=48), 5)
 
 
 def test_odd_clip_of_a_network_with_stride(network, recording):

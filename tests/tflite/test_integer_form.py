@@ -4,14 +4,20 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
-from kws_tf.tflite.integer_form import channel_ranges, give_biases, integer_form, match_joint, match_row_affine, poolings_to_depthwise
+from kws_tf.tflite.integer_form import give_biases, integer_form, match_joint, match_row_affine, poolings_to_depthwise, range_of
 from kws_tf.tflite.nodes import depthwise
+from kws_tf.tflite.ranges import by_channel
 from kws_tf.tflite.simplify import simplify
 
 
 def outputs(graph, x):
     run = Execution(graph, x)
     return [run.advance(node) for node in graph.nodes][-1].numpy()
+
+
+def channel_ranges(graph, nodes, x):
+    """(low, high) of every node, each [channels]."""
+    return [np.transpose(found) for found in by_channel(graph, [node.output for node in nodes], x, range_of)]
 
 
 def affine_graph(relu=False):

@@ -21,6 +21,9 @@ alignas(16) uint8_t arena[kws_model::kArenaBytes];
 KwsEngine engine;
 KwsListener listener;
 bool input_ended = false;
+// Bytes of samples that are still to come; infinite for bare PCM, and where a header that went through a pipe cannot know.
+uint64_t bytes_left = UINT64_MAX;
+constexpr uint32_t kUnknownBytes = 0x7FFF0000;
 
 uint32_t little_endian(const uint8_t* bytes, int n_bytes) {
   uint32_t value = 0;
@@ -39,7 +42,10 @@ int skip_header(uint8_t* start) {
   bool known = false;
   while (read_bytes(chunk, sizeof(chunk))) {
     uint32_t n_bytes = little_endian(chunk + 4, 4);
-    if (std::memcmp(chunk, "data", 4) == 0) return known ? 0 : -1;
+    if (std::memcmp(chunk, "data", 4) == 0) {
+      if (n_bytes > 0 && n_bytes < kUnknownBytes) bytes_left = n_bytes;
+      return known ? 0 : -1;
+    }
     n_bytes += n_bytes % 2;
     if (std::memcmp(chunk, "fmt ", 4) == 0) {
       uint8_t format[16];
@@ -87,7 +93,10 @@ uint32_t kws_port_read_microphone(int16_t* pcm, uint32_t n_samples) {
     std::memmove(first_bytes, first_bytes + n_bytes, n_first_bytes);
     return n_bytes / 2;
   }
-  const size_t received = std::fread(pcm, sizeof(pcm[0]), n_samples, stdin);
+  const uint64_t samples_left = bytes_left / sizeof(pcm[0]);
+  const size_t wanted = n_samples < samples_left ? n_samples : static_cast<size_t>(samples_left);
+  const size_t received = std::fread(pcm, sizeof(pcm[0]), wanted, stdin);
+  bytes_left -= received * sizeof(pcm[0]);
   input_ended = received == 0;
   return static_cast<uint32_t>(received);
 }
