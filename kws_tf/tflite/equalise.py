@@ -57,8 +57,8 @@ def _scalable(graph, node):
         turned = None if columns is None else graph.only_consumer(columns.output)
         if turned is None or (columns.operator, turned.operator) != ("RESHAPE", "TRANSPOSE"):
             return output, []
-        by_channel = columns.output.shape[2:] == (node.inputs[0].shape[3], node.options.depthMultiplier)
-        if not by_channel or list(turned.inputs[1].data) != [0, 1, 3, 2]:
+        channels_apart = columns.output.shape[2:] == (node.inputs[0].shape[3], node.options.depthMultiplier)
+        if not channels_apart or list(turned.inputs[1].data) != [0, 1, 3, 2]:
             return output, []
         output = turned.output
     return output, _readers(graph, output)
