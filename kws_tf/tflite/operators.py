@@ -8,18 +8,6 @@ from kws_tf.manifest import OperatorCount
 from kws_tf.tflite import flatbuffer
 
 
-def operators(content):
-    """The nodes of a TFLite file in execution order.
-
-    Args:
-        content: bytes of the file.
-
-    Returns:
-        list of flatbuffer.Node.
-    """
-    return flatbuffer.read(content).nodes
-
-
 def count(content):
     """How often each operator occurs in each version, for the manifest.
 
@@ -30,7 +18,7 @@ def count(content):
         tuple of OperatorCount, most frequent first.
     """
     counts, total = collections.Counter(), collections.Counter()
-    for node in operators(content):
+    for node in flatbuffer.read(content).nodes:
         counts[node.operator, node.version] += 1
         total[node.operator, node.version] += macs(node)
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
