@@ -77,6 +77,9 @@ class MicroInterpreter:
         """Working memory that the allocator of TFLite Micro has handed out: activations, scratch and its own records.
 
         The figure is that of the 64-bit host. Published measurements put a Cortex-M4 3-38 % below it and a Cortex-M55 above.
+
+        Raises:
+            ConversionError: this version of TFLite Micro says it in another form.
         """
         report = _captured_stderr(self._interpreter.print_allocations)
         found = re.search(r"Arena allocation total (\d+) bytes", report)
