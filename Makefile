@@ -8,7 +8,7 @@ VENV   ?= .venv
 EXTRAS ?= train,synth,dev
 PYTEST_ARGS ?=
 # Processes that share the tests, file by file, such as 2; 0 runs all in one. Each takes up to 2 GB of memory.
-WORKERS ?= 0
+WORKERS ?= 2
 
 PY := $(VENV)/bin/python
 
