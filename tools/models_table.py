@@ -285,8 +285,7 @@ def readme_table(costs, records):
     lines = ["| network | parameters | MACs per second of audio | "
              + " | ".join(f"{dataset}: float32 | integer, PCM in | streaming" for dataset in datasets) + " |",
              "|---|---:|---:|" + "---:|" * 3 * len(datasets)]
-    names = sorted({network_name(record) for record in usual}, key=[network_name(record) for record in usual].index)
-    for name in names:
+    for name in dict.fromkeys(network_name(record) for record in usual):
         own, cells = [record for record in usual if network_name(record) == name], []
         cost = costs[architecture(own[0])]
         for dataset in datasets:
