@@ -32,6 +32,7 @@ import tempfile
 
 from absl import flags
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, refuse_arguments, run
 from kws_tf.manifest import PROFILES, STATE_KINDS
@@ -165,7 +166,7 @@ def main(argv):
     if FLAGS.evaluate:
         report = evaluate(path, trained, config, FLAGS.evaluate)
         low, high = (100 * end for end in report["accuracy_interval"])
-        print(f"{FLAGS.evaluate}: accuracy {100 * report['accuracy']:.2f} % ({low:.2f} to {high:.2f}, {report['clips']} clips), "
+        print(f"{FLAGS.evaluate}: accuracy {100 * report['accuracy']:.2f} % ({low:.2f} to {high:.2f}, {counted(report['clips'], 'clip')}), "
               f"{report['comparison']['accuracy_change_points']:+.2f} points against float32")
     print(f"written: {path}, {path.parent / tflite.REPORT_FILE}")
 

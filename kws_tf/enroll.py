@@ -15,6 +15,7 @@ import numpy as np
 from absl import flags, logging
 
 from kws_tf import audio
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError, DatasetError, ModelFileError
 from kws_tf.flags import define_interpreter, refuse_arguments, run
 
@@ -60,7 +61,7 @@ def read_clips(folder, sample_rate):
         except audio.AudioError as error:
             problems.append(str(error))
     if problems:
-        raise DatasetError(f"--clips={folder}: {len(problems)} files cannot be used. Remove or repair them.", problems)
+        raise DatasetError(f"--clips={folder}: {counted(len(problems), 'file')} cannot be used. Remove or repair them.", problems)
     return [file.path for file in scan.files], clips
 
 
@@ -76,8 +77,8 @@ def require_sound(paths, windows):
     levels = [10 * np.log10(np.mean(np.square(window / 32768.0)) + 1e-12) for window in windows]
     problems = [f"{path}: {level:.0f} dB of full scale" for path, level in zip(paths, levels, strict=True) if level < QUIETEST_DBFS]
     if problems:
-        raise DatasetError(f"{len(problems)} of {len(paths)} clips hold almost no sound (below {QUIETEST_DBFS:.0f} dB). Record them "
-                           "again, or leave them away.", problems)
+        raise DatasetError(f"almost no sound (below {QUIETEST_DBFS:.0f} dB) in {len(problems)} of {counted(len(paths), 'clip')}. "
+                           "Record them again, or leave them away.", problems)
 
 
 def agreement(embeddings, others):
@@ -152,8 +153,8 @@ def main(argv):
     warn(paths, with_rest, with_others, names)
     path = enrolment.write(FLAGS.output, manifest, content, label, prototype, embeddings)
     cosines, nearest = embeddings @ prototype, int(np.argmax(others @ prototype))
-    print(f"class {label} from {len(paths)} clips: cosine with the prototype {cosines.mean():.2f} on average, {cosines.min():.2f} at "
-          f"least; nearest other class {names[nearest]} at {others[nearest] @ prototype:.2f}")
+    print(f"class {label} from {counted(len(paths), 'clip')}: cosine with the prototype {cosines.mean():.2f} on average, "
+          f"{cosines.min():.2f} at least; nearest other class {names[nearest]} at {others[nearest] @ prototype:.2f}")
     if (with_others.max(axis=1) > cosines).any():
         print(f"{int((with_others.max(axis=1) > cosines).sum())} of these clips would still be taken for another class")
     print(f"written: {path}")

@@ -21,6 +21,7 @@ from absl import flags
 
 from kws_tf import atomic_file, screen
 from kws_tf.config import SPLITS, DataConfig
+from kws_tf.counted import counted
 from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
 from kws_tf.flags import HELP, define_interpreter, refuse_arguments, run
@@ -66,7 +67,7 @@ def print_report(report):
     low, high = report["accuracy_interval"]
     console.print(f"{report['model']['file']} ({report['model']['profile']}) on {report['split']}: "
                   f"accuracy {100 * report['accuracy']:.2f} %, 95 % interval {100 * low:.2f} to {100 * high:.2f} %, "
-                  f"{report['correct']} of {report['clips']} clips; mean recall {100 * report['balanced_accuracy']:.2f} %")
+                  f"{report['correct']} of {counted(report['clips'], 'clip')}; mean recall {100 * report['balanced_accuracy']:.2f} %")
     table = Table()
     for header in ("class", "clips", "precision %", "recall %", "95 % interval", "F1 %"):
         table.add_column(header, justify="left" if header == "class" else "right")

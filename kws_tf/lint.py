@@ -15,6 +15,7 @@ import pathlib
 from absl import flags
 
 from kws_tf import manifest as manifests
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError, ModelFileError
 from kws_tf.flags import run
 
@@ -64,7 +65,7 @@ def main(argv):
     else:
         for finding in findings:
             print(finding)
-        found = f"{len(findings)} finding{'' if len(findings) == 1 else 's'}" if findings else "no rule is broken"
+        found = f"{counted(len(findings), 'finding')}" if findings else "no rule is broken"
         print(f"{path}: {len(content)} bytes, profile {profile.name}: {found} ({len(lint.RULES)} rules: {', '.join(lint.RULES)})")
     return int(bool(findings))
 

@@ -9,6 +9,7 @@ training only; false accepts are counted on others.
 
 from absl import flags
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_interpreter, refuse_arguments, run
 
@@ -45,7 +46,7 @@ def main(argv):
         print(f"{row['score']:.2f}  {row['keyword']}  {row['file']}")
     left_out = f"; {found.n_events - len(found.rows)} more were left out by --limit" if found.n_events > len(found.rows) else ""
     known = f"; {found.n_known} of them were there already" if found.n_known else ""
-    print(f"written: {found.csv_file}: {len(found.rows)} clips from {found.hours:.2f} hours{known}{left_out}")
+    print(f"written: {found.csv_file}: {counted(len(found.rows), 'clip')} from {found.hours:.2f} hours{known}{left_out}")
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import numpy as np
 from absl import flags
 
 from kws_tf import screen
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
@@ -62,7 +63,7 @@ def print_report(path, found):
     from rich.table import Table
 
     console = screen.console()
-    table = Table(title=f"{path}: {found.clips} clips", title_justify="left")
+    table = Table(title=f"{path}: {counted(found.clips, 'clip')}", title_justify="left")
     for header in ("tensors", "interpreter", "kernels", "compared with", "largest difference", "best class changed", "promise"):
         table.add_column(header, justify="right" if header in ("largest difference", "best class changed") else "left")
     for row in found.differences:

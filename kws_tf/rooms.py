@@ -9,6 +9,7 @@ true level ratio. Recorded impulse responses need no program: a folder of them i
 
 from absl import flags
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_numbers, refuse_arguments, run
 
@@ -41,7 +42,7 @@ def main(argv):
     settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate,
                                    **{name: getattr(FLAGS, name) for name in RANGES})
     made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or worker_pool.processors())
-    print(f"{FLAGS.output}: {len(made)} rooms. Train with them: --rir_dir {FLAGS.output}")
+    print(f"{FLAGS.output}: {counted(len(made), 'room')}. Train with them: --rir_dir {FLAGS.output}")
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from absl import flags
 
 from kws_tf import atomic_file, worker_pool
 from kws_tf.config import SPLITS
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.flags import define_numbers, refuse_arguments, run
 
@@ -69,8 +70,8 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     if by == "speaker":
         problems += [f"{fact.path}: no speaker in its name or folder" for fact in facts if not fact.speaker]
     if problems:
-        raise DatasetError(f"--input={root}: {len(problems)} problems. Mend or remove the files; name speakers by --speaker_pattern, or "
-                           "use --by=file or --by=cluster.", problems)
+        raise DatasetError(f"--input={root}: {counted(len(problems), 'problem')}. Mend or remove the files; name speakers by "
+                           "--speaker_pattern, or use --by=file or --by=cluster.", problems)
     groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.path for fact in facts],
               "cluster": lambda: partition.by_cluster(_features(facts), n_clusters, seed)}[by]()
     items = [partition.Item(fact.path, fact.label, group) for fact, group in zip(facts, groups, strict=True)]
@@ -126,7 +127,8 @@ def describe(items, dealt):
     for split in SPLITS:
         labels = ", ".join(f"{label} {counts[split, label]}" for label in sorted({item.label for item in items}))
         n_groups = sum(own == split for own in dealt.values())
-        print(f"{split:10}  {sum(n for (own, _), n in counts.items() if own == split)} clips of {n_groups} groups: {labels}")
+        n_clips = sum(n for (own, _), n in counts.items() if own == split)
+        print(f"{split:10}  {counted(n_clips, 'clip')} of {counted(n_groups, 'group')}: {labels}")
 
 
 def main(argv):
@@ -145,7 +147,7 @@ def main(argv):
     describe(items, dealt)
     if not FLAGS.dry_run:
         write(FLAGS.input, FLAGS.output, items, dealt, FLAGS.link)
-        print(f"{FLAGS.output}: {'links to' if FLAGS.link else 'copies of'} {len(items)} clips. Examine it:\n"
+        print(f"{FLAGS.output}: {'links to' if FLAGS.link else 'copies of'} {counted(len(items), 'clip')}. Examine it:\n"
               f"  python -m kws_tf.doctor {FLAGS.output}")
 
 

@@ -16,6 +16,7 @@ Words come from wordfreq (lists CC BY-SA 4.0) unless --word_list is given. For P
 
 from absl import flags
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_numbers, refuse_arguments, run
 
@@ -70,10 +71,12 @@ def describe(planned, recordings):
     for split, speakers in planned.speakers.items():
         own = [clip for clip in [*planned.clips, *recordings] if clip.file.startswith(f"{split}/")]
         counts = {label: sum(clip.label == label for clip in own) for label in dict.fromkeys(clip.label for clip in own)}
-        print(f"{split:10}  {len(own)} clips by {len(speakers)} speakers: {', '.join(f'{label} {n}' for label, n in counts.items())}")
+        print(f"{split:10}  {counted(len(own), 'clip')} by {counted(len(speakers), 'speaker')}: "
+              + ", ".join(f"{label} {n}" for label, n in counts.items()))
     for phrase, found in planned.near_misses.items():
         shown = ", ".join(f"{miss.text} ({miss.distance:g})" for miss in found[:SHOWN_NEAR_MISSES])
-        print(f"{len(found)} near misses of {phrase!r} by phoneme edit distance: {shown}{', …' if len(found) > SHOWN_NEAR_MISSES else ''}")
+        print(f"{counted(len(found), 'near miss', 'near misses')} of {phrase!r} by phoneme edit distance: {shown}"
+              + (", …" if len(found) > SHOWN_NEAR_MISSES else ""))
 
 
 def main(argv):

@@ -13,6 +13,7 @@ import json
 from absl import flags
 
 from kws_tf import manifest as manifests
+from kws_tf.counted import counted
 from kws_tf.flags import refuse_arguments, run
 from kws_tf.runtime import model_file
 
@@ -57,7 +58,8 @@ def lines(facts):
         yield f"{'':13}{100 * testing['accuracy']:.1f} % of {testing['clips']} testing clips (95 % interval {low:.1f} to {high:.1f})"
     for name, measured in facts["presets"].items():
         if measured:
-            yield (f"{'':13}{name}: {measured['hits']} of {measured['words']} words found, {measured['false_accepts']} false accepts in "
+            yield (f"{'':13}{name}: {measured['hits']} of {counted(measured['words'], 'word')} found, "
+                   f"{counted(measured['false_accepts'], 'false accept')} in "
                    f"{measured['hours']:.2f} hours (below {measured['upper_bound_per_hour']:.2g} per hour with 95 % confidence)")
 
 

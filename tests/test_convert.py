@@ -127,7 +127,7 @@ def cut_weights(folder):
     (lambda folder: (folder / "config.json").unlink(), r"no run folder \(config.json is missing\)"),
     (lambda folder: (folder / "config.json").write_text("{"), "cannot be read as a run's configuration"),
     (lambda folder: (folder / "labels.txt").unlink(), "classes of the run cannot be read"),
-    (lambda folder: (folder / "labels.txt").write_text("one\n"), "1 classes are too few"),
+    (lambda folder: (folder / "labels.txt").write_text("one\n"), "1 class, too few"),
     (lambda folder: (folder / "labels.txt").write_text("a\nb\nc\nd\n"), "not the weights of the network in config.json"),
 ])
 def test_a_run_without_its_weights_is_an_error_and_nothing_is_written(run, copy, tmp_path, damage, message):
@@ -167,6 +167,6 @@ def test_a_file_that_breaks_a_rule_is_never_written(run, run_dir, tmp_path, monk
 
     small = dataclasses.replace(profiles.PROFILES["float32"], largest_bytes=100)
     monkeypatch.setitem(profiles.PROFILES, "float32", small)
-    with pytest.raises(KwsError, match="breaks 1 rules of profile float32"):
+    with pytest.raises(KwsError, match="1 finding by the rules of profile float32"):
         run("--run_dir", run_dir, "--profile", "float32", "--output", tmp_path / "out")
     assert not (tmp_path / "out").exists() and list(tmp_path.iterdir()) == []

@@ -24,9 +24,9 @@ def test_says_what_was_cut(run, spoken_model, tmp_path):
     arguments = ("--model", spoken_model, "--audio", tmp_path / "a.wav", "--output", tmp_path / "out")
     output = run(*arguments, "--limit", 1)
     assert output.splitlines()[0] == "1.00  jarvis  _unknown_/a_0001100.wav"
-    assert "1 clips from 0.00 hours; 1 more were left out by --limit" in output
+    assert "1 clip from 0.00 hours; 1 more were left out by --limit" in output
     assert "2 clips from 0.00 hours; 1 of them were there already" in run(*arguments)
-    assert "1 clips" in run(*arguments, "--threshold", 0.9) and "1 clips" in run(*arguments, "--keywords", "computer")
+    assert "1 clip from" in run(*arguments, "--threshold", 0.9) and "1 clip from" in run(*arguments, "--keywords", "computer")
 
 
 @pytest.mark.parametrize("arguments, message", [

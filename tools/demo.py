@@ -17,6 +17,7 @@ from absl import flags
 
 from kws_tf import program
 from kws_tf.config import SPLITS
+from kws_tf.counted import counted
 from kws_tf.flags import refuse_arguments, run
 
 FLAGS = flags.FLAGS
@@ -70,8 +71,9 @@ def demonstrate(data_root, run_dir, recipe, minimum_accuracy):
           f"integer file      {report['model']['file']}\n"
           f"testing accuracy  {100 * report['accuracy']:.2f} % of {report['clips']} clips (95 % interval {100 * low:.2f} to "
           f"{100 * high:.2f}), {verdict}\n"
-          f"long recording    {stream['annotated']['hits']} of {stream['annotated']['words']} words found, "
-          f"{stream['annotated']['false_accepts']['false_accepts']} false accepts in {stream['speed']['audio_seconds'] / 60:.0f} minutes\n"
+          f"long recording    {stream['annotated']['hits']} of {counted(stream['annotated']['words'], 'word')} found, "
+          f"{counted(stream['annotated']['false_accepts']['false_accepts'], 'false accept')} in "
+          f"{stream['speed']['audio_seconds'] / 60:.0f} minutes\n"
           f"learning curves   {run_dir}/curves.png\n"
           f"confusion matrix  {run_dir}/confusion_testing.png\n"
           f"report            {run_dir}/report.html (open it in a browser: error trade-off, misses, sounds)\n"

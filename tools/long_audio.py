@@ -16,6 +16,7 @@ import soundfile
 from absl import flags
 
 from kws_tf import atomic_file, audio
+from kws_tf.counted import counted
 from kws_tf.dataset.scan import subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import AudioError, ConfigError
@@ -228,7 +229,8 @@ def main(argv):
         recordings.append(annotations.AnnotatedRecording(path, words, len(pcm) / FLAGS.sample_rate, FLAGS.sample_rate))
     annotations.write(folder / "annotations.json", recordings)
     n_words = sum(len(recording.words) for recording in recordings)
-    print(f"written: {folder / 'annotations.json'}: {len(recordings)} recordings of {FLAGS.minutes:g} minutes, {n_words} words")
+    print(f"written: {folder / 'annotations.json'}: {counted(len(recordings), 'recording')} of {FLAGS.minutes:g} minutes, "
+          f"{counted(n_words, 'word')}")
 
 
 if __name__ == "__main__":

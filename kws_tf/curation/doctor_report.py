@@ -11,6 +11,7 @@ import soundfile
 
 from kws_tf import audio
 from kws_tf.config import FeatureConfig
+from kws_tf.counted import counted
 from kws_tf.errors import AudioError
 from kws_tf.evaluation.html_report import STYLE
 from kws_tf.runtime.features import FeatureExtractor
@@ -64,10 +65,11 @@ def _summary(diagnosis):
     hours = sum(fact.duration_s for fact in diagnosis.facts) / 3600
     accuracy = ("the labels were not checked: too few classes or clips" if diagnosis.label_accuracy is None else
                 f"a small model on light features gets {100 * diagnosis.label_accuracy:.0f} % of the labels right")
-    speakers = f"{diagnosis.n_speakers} speakers" if diagnosis.n_speakers else "speakers unknown"
+    speakers = f"{counted(diagnosis.n_speakers, 'speaker')}" if diagnosis.n_speakers else "speakers unknown"
     n_warnings = len(diagnosis.findings) - diagnosis.n_errors
-    return (f"{diagnosis.root}: {len(diagnosis.facts)} clips ({', '.join(f'{split} {n}' for split, n in splits.items())}), {hours:.2f} h, "
-            f"{speakers}; {accuracy}; {diagnosis.n_errors} errors, {n_warnings} warnings")
+    return (f"{diagnosis.root}: {counted(len(diagnosis.facts), 'clip')} "
+            f"({', '.join(f'{split} {n}' for split, n in splits.items())}), {hours:.2f} h, "
+            f"{speakers}; {accuracy}; {counted(diagnosis.n_errors, 'error')}, {counted(n_warnings, 'warning')}")
 
 
 def _class_table(facts):

@@ -5,6 +5,8 @@ import typing
 
 import numpy as np
 
+from kws_tf.counted import counted
+
 _CLIPPED, _DC, _QUIET_DBFS, _SHORT_OF_MEDIAN = 0.002, 0.02, -50.0, 0.35
 _CUT_DB = -12.0
 _FEW_CLIPS, _IMBALANCE = 10, 10.0
@@ -80,7 +82,7 @@ def shared_speakers(facts):
     found = []
     for speaker, own in sorted(splits.items()):
         if len(own) > 1:
-            where = ", ".join(f"{split} ({len(paths)} clips)" for split, paths in own.items())
+            where = ", ".join(f"{split} ({counted(len(paths), 'clip')})" for split, paths in own.items())
             found.append(Finding("leak by speaker", "error", f"speaker {speaker} is in {where}",
                                  tuple(path for paths in own.values() for path in paths[:2]),
                                  "Split again by speaker: python -m kws_tf.split."))

@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError, DatasetError
 
 
@@ -62,7 +63,8 @@ def deal_balanced(items, shares, seed):
     for item in items:
         groups[item.group][item.label] += 1
     if len(groups) < len(shares):
-        raise DatasetError(f"split: {len(groups)} groups cannot be dealt to {len(shares)} splits. Group by something finer, --by.")
+        raise DatasetError(f"split: {counted(len(groups), 'group')} cannot be dealt to {counted(len(shares), 'split')}. "
+                           "Group by something finer, --by.")
     total = collections.Counter(item.label for item in items)
     wanted = {split: {label: share * n for label, n in total.items()} for split, share in shares.items()}
     names = sorted(groups)

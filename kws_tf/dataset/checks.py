@@ -6,6 +6,7 @@ import os
 from absl import logging
 
 from kws_tf.config import SPLITS
+from kws_tf.counted import counted
 from kws_tf.dataset.scan import subfolders
 from kws_tf.errors import DatasetError
 
@@ -77,7 +78,7 @@ def find_contradictions(rows, split):
 def emptied_classes(split, classes, labels, usable_labels):
     """One line for each class of a split that has files, of which none can be used."""
     left = set(usable_labels)
-    return [f"{split}/{classes[label]}: none of its {count(n, 'clip')} can be used."
+    return [f"{split}/{classes[label]}: none of its {counted(n, 'clip')} can be used."
             for label, n in sorted(collections.Counter(labels).items()) if label not in left]
 
 
@@ -93,14 +94,10 @@ def refuse(flag, folder, layout, unusable, allow_bad_files):
         DatasetError: there is a problem that is not forgiven.
     """
     if layout or (unusable and not allow_bad_files):
-        found = " and ".join(count(len(lines), noun) for lines, noun in ((layout, "layout problem"), (unusable, "unusable file")) if lines)
+        kinds = ((layout, "layout problem"), (unusable, "unusable file"))
+        found = " and ".join(counted(len(lines), noun) for lines, noun in kinds if lines)
         advice = (" Every split needs clips of every class of training, and of no other." if layout
                   else " Mend or remove them, or use --allow_bad_files to go on without.")
         raise DatasetError(f"--{flag}={folder}: {found}.{advice}", [*layout, *unusable])
     if unusable:
-        logging.warning("--allow_bad_files: going on without %s:\n  %s", count(len(unusable), "unusable file"), "\n  ".join(unusable))
-
-
-def count(n, noun):
-    """A number with its noun: "1 clip", "2 clips"."""
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+        logging.warning("--allow_bad_files: going on without %s:\n  %s", counted(len(unusable), "unusable file"), "\n  ".join(unusable))

@@ -6,8 +6,9 @@ import os
 from absl import logging
 
 from kws_tf.config import SPLITS
+from kws_tf.counted import counted
 from kws_tf.dataset import decode
-from kws_tf.dataset.checks import check_root, count, emptied_classes, find_contradictions, find_copies, refuse
+from kws_tf.dataset.checks import check_root, emptied_classes, find_contradictions, find_copies, refuse
 from kws_tf.dataset.class_list import find_classes
 from kws_tf.dataset.clip_cache import ClipCache
 from kws_tf.dataset.scan import SplitScan
@@ -117,12 +118,13 @@ def _log_split(split, scan, entry, data, sample_rate):
     sources = collections.Counter(row.source for row in entry.rows if row.source)
     if sources:
         logging.info("%s: converted to %d Hz, 1 channel: %s.", split.name, sample_rate,
-                     "; ".join(f"{count(n, 'clip')} of {source}" for source, n in sources.most_common()))
+                     "; ".join(f"{counted(n, 'clip')} of {source}" for source, n in sources.most_common()))
     pairs = find_contradictions(entry.rows, split)
     if pairs:
-        logging.warning("%s: %s of the same sound in two classes; the first: %s and %s.", split.name, count(len(pairs), "pair"), *pairs[0])
+        logging.warning("%s: %s of the same sound in two classes; the first: %s and %s.", split.name, counted(len(pairs), "pair"),
+                        *pairs[0])
     seconds, clip_samples = split.lengths / sample_rate, round(data.clip_duration * sample_rate)
     crop = data.train_crop if split.name == "training" else data.eval_crop
     logging.info("%s: %s of %.3f to %.3f s; %d longer than --clip_duration=%g s (cut: %s), %d shorter (padded with zeros).",
-                 split.name, count(split.n_clips, "clip"), seconds.min(), seconds.max(), (split.lengths > clip_samples).sum(),
+                 split.name, counted(split.n_clips, "clip"), seconds.min(), seconds.max(), (split.lengths > clip_samples).sum(),
                  data.clip_duration, crop, (split.lengths < clip_samples).sum())

@@ -7,7 +7,8 @@ import numpy as np
 from absl import logging
 
 from kws_tf import audio
-from kws_tf.dataset.checks import check_folder, count, refuse
+from kws_tf.counted import counted
+from kws_tf.dataset.checks import check_folder, refuse
 from kws_tf.dataset.scan import Scan
 from kws_tf.errors import AudioError, DatasetError
 
@@ -49,7 +50,7 @@ def load_responses(rir_dir, sample_rate):
         found = [_padded(one, longest) for one in found]
         found = [np.concatenate(pair) for pair in zip(found, found[1:] + found[:1], strict=True)]
     longest = max(pair.shape[-1] for pair in found)
-    logging.info("Rooms: %s of %s, %.2f s.", count(len(found), "pair"), "simulated rooms" if pairs else "recorded impulse responses",
+    logging.info("Rooms: %s of %s, %.2f s.", counted(len(found), "pair"), "simulated rooms" if pairs else "recorded impulse responses",
                  longest / sample_rate)
     return np.stack([_padded(pair, longest) for pair in found]).astype(np.float32)
 

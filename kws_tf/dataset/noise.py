@@ -5,6 +5,7 @@ import os
 import numpy as np
 from absl import logging
 
+from kws_tf.counted import counted
 from kws_tf.dataset import decode
 from kws_tf.dataset.checks import check_folder, refuse
 from kws_tf.dataset.clip_cache import ClipCache
@@ -46,7 +47,7 @@ def load_noise(noise_dir, sample_rate, *, fraction=1.0, cache_dir="", audio_back
     if not recordings:
         raise DatasetError(f"--noise_dir={noise_dir}: it holds no recording; expected WAV, FLAC or Ogg files of background noise.")
     seconds = sum(map(len, recordings)) / sample_rate
-    logging.info("Noise: %d recordings, %.1f s (the first %g %% of each).", len(recordings), seconds, 100 * fraction)
+    logging.info("Noise: %s, %.1f s (the first %g %% of each).", counted(len(recordings), "recording"), seconds, 100 * fraction)
     if not any(np.any(recording) for recording in recordings):
         raise DatasetError(f"--noise_dir={noise_dir}: all recordings are digital silence.")
     return recordings

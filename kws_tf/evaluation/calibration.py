@@ -8,6 +8,7 @@ from absl import logging
 from tqdm import tqdm
 
 from kws_tf import audio
+from kws_tf.counted import counted
 from kws_tf.dataset.scan import subfolders
 from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings, release_for
 from kws_tf.errors import AudioError, ConfigError, DatasetError
@@ -114,7 +115,7 @@ def choose(found, sweep, target_per_hour, release_ratio):
         if not possible:
             fewest = min(point["false_accepts"] for _, point in found)
             possible = [pair for pair in found if pair[1]["false_accepts"] == fewest]
-            note = f"no setting has {allowed} false accepts or fewer; this has the fewest"
+            note = f"no setting has {counted(allowed, 'false accept')} or fewer; this has the fewest"
         best = min(possible, key=lambda pair: (pair[1]["misses"], pair[1]["false_accepts"], -pair[0].threshold, pair[0].window_scores))
         settings, point = best
         if name == "strict" and settings == chosen["balanced"][0]:
@@ -135,7 +136,7 @@ def figures(point, sweep, target_per_hour, note):
     if not supported:
         events = point["false_accepts"]
         needed = number(hours_to_show(target_per_hour, events))
-        promise = (f"best effort: {sweep.hours:.2f} hours with {events} false accepts show fewer than "
+        promise = (f"best effort: {sweep.hours:.2f} hours with {counted(events, 'false accept')} show fewer than "
                    f"{number(false['upper_bound_per_hour'])} per hour, not {number(target_per_hour)}; that needs {needed} hours "
                    f"{'with no more' if events else 'without one'}")
         note = f"{note}; {promise}" if note else promise
@@ -164,7 +165,7 @@ def read_positives(path, keywords, manifest):
         recordings = annotations.read(path)
         words, n_others = detection.own_words(recordings, keywords)
         if n_others:
-            logging.info("%s: %d words are no keywords of the model and are left out.", path, n_others)
+            logging.info("%s: left out: %s that the model does not know.", path, counted(n_others, "word"))
         return Spoken([recording.path for recording in recordings], words)
     present = subfolders(path)
     missing = [keyword for keyword in keywords if keyword not in present]
@@ -188,5 +189,5 @@ def read_positives(path, keywords, manifest):
             spoken.signals.append((str(file), noise.astype(np.int16)))
             spoken.words.append([Word(lead / manifest.sample_rate, (lead + len(pcm)) / manifest.sample_rate, keyword)])
     if problems:
-        raise AudioError("\n  ".join([f"--positives={path}: {len(problems)} clips cannot be used.", *problems]))
+        raise AudioError("\n  ".join([f"--positives={path}: {counted(len(problems), 'clip')} cannot be used.", *problems]))
     return spoken

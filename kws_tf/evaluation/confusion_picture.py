@@ -3,6 +3,7 @@
 import numpy as np
 
 from kws_tf.atomic_file import replacing
+from kws_tf.counted import counted
 
 CELL_INCHES = 0.62
 LARGEST_INCHES = 24
@@ -38,7 +39,7 @@ def draw_confusion(report, path):
     axes.set_ylabel("true class (clips)")
     low, high = report["accuracy_interval"]
     where = f"{report['split']} split, {report['model']['profile']} model" if "model" in report else "confusion"
-    axes.set_title(f"{where}: {100 * report['accuracy']:.2f} % of {report['clips']} clips right\n"
+    axes.set_title(f"{where}: {100 * report['accuracy']:.2f} % of {counted(report['clips'], 'clip')} right\n"
                    f"95 % interval {100 * low:.2f} to {100 * high:.2f} %", size=11)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, label="share of the true class")
     bar.ax.set_yticks(np.linspace(0, 1, 6), [f"{share:.0%}" for share in np.linspace(0, 1, 6)])

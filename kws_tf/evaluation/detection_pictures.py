@@ -4,6 +4,8 @@ import io
 
 import numpy as np
 
+from kws_tf.counted import counted
+
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9822b", "#9aa5b1"
 DPI = 120
 WIDE = (7.6, 4.2)
@@ -124,7 +126,8 @@ def draw_conditions(report):
         own.bar(range(len(rows)), rates, color=BLUE, width=0.6)
         own.errorbar(range(len(rows)), rates, np.maximum([rates - low, high - rates], 0), fmt="none", color="#33404d", capsize=4,
                      linewidth=1.2)
-        own.set_xticks(range(len(rows)), [f"{row['group']}\n{row['words']} words" for row in rows], size=8, rotation=30, ha="right")
+        names = [f"{row['group']}\n{counted(row['words'], 'word')}" for row in rows]
+        own.set_xticks(range(len(rows)), names, size=8, rotation=30, ha="right")
         own.set_ylim(0, max(10, min(100, high.max() * 1.1)))
         own.set_xlabel(unit)
         own.set_ylabel("missed words, % (bars: 95 % interval)")

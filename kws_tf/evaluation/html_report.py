@@ -10,6 +10,7 @@ import soundfile
 
 from kws_tf import audio
 from kws_tf import manifest as manifests
+from kws_tf.counted import counted
 from kws_tf.detector_settings import default_keywords
 from kws_tf.errors import AudioError
 from kws_tf.evaluation import detection_pictures, report_text
@@ -117,14 +118,15 @@ def _cards(manifest, clips, stream):
                       f"{number(ambient['upper_bound_per_hour'])}"))
     if stream and stream["annotated"]:
         spoken = stream["annotated"]
-        cards.append((percent(spoken["miss_rate"]), f"of {spoken['words']} words missed; 95 % interval "
+        cards.append((percent(spoken["miss_rate"]), f"of {counted(spoken['words'], 'word')} missed; 95 % interval "
                       f"{percent(spoken['miss_interval'][0])} to {percent(spoken['miss_interval'][1])}"))
         if spoken["latency"]["events"]:
             cards.append((f"{1000 * spoken['latency']['median_seconds']:.0f} ms", "median time from the end of the word to the event; "
                           f"95 % within {1000 * spoken['latency']['p95_seconds']:.0f} ms"))
     if clips:
         low, high = clips["accuracy_interval"]
-        cards.append((percent(clips["accuracy"]), f"of {clips['clips']} clips right; 95 % interval {percent(low)} to {percent(high)}"))
+        cards.append((percent(clips["accuracy"]), f"of {counted(clips['clips'], 'clip')} right; 95 % interval {percent(low)} to "
+                      f"{percent(high)}"))
     cards.append((f"{manifest.model_bytes / 1000:.0f} kB", f"file size; {manifest.parameters:,} weights"))
     return "<div class=cards>" + "".join(f"<div class=card><b>{_text(big)}</b>{_text(small)}</div>" for big, small in cards) + "</div>"
 

@@ -1,5 +1,6 @@
 """The figures of a report in words, the same on the screen and in the page."""
 
+from kws_tf.counted import counted
 from kws_tf.evaluation.detection import GRACE_SECONDS
 
 
@@ -32,7 +33,7 @@ def detector_line(settings, period, detector):
 
 def false_accept_line(figures):
     """Rate, hours and bound of detection.false_accept_figures in one sentence."""
-    return (f"{figures['false_accepts']} false accepts in {figures['hours']:.2f} hours: "
+    return (f"{counted(figures['false_accepts'], 'false accept')} in {figures['hours']:.2f} hours: "
             f"{rate_text(figures['per_hour'], figures['false_accepts'])} per hour; with 95 % confidence fewer than "
             f"{number(figures['upper_bound_per_hour'])} per hour.")
 
@@ -40,23 +41,24 @@ def false_accept_line(figures):
 def miss_line(spoken):
     """Misses and latency of the annotated recordings in words."""
     low, high = spoken["miss_interval"]
-    text = (f"{spoken['hits']} of {spoken['words']} words found, {spoken['misses']} missed: {percent(spoken['miss_rate'])}, 95 % interval "
-            f"{percent(low)} to {percent(high)}. An event counts from the start of its word to {GRACE_SECONDS:g} s after the end.")
+    text = (f"{spoken['hits']} of {counted(spoken['words'], 'word')} found, {spoken['misses']} missed: {percent(spoken['miss_rate'])}, "
+            f"95 % interval {percent(low)} to {percent(high)}. An event counts from the start of its word to {GRACE_SECONDS:g} s after "
+            "the end.")
     latency = spoken["latency"]
     if latency["events"]:
         text += (f" Latency from the end of the word: median {1000 * latency['median_seconds']:.0f} ms, 95th percentile "
                  f"{1000 * latency['p95_seconds']:.0f} ms.")
     if spoken["repeats"]:
-        text += f" {spoken['repeats']} words were reported twice."
+        text += f" {counted(spoken['repeats'], 'word')} reported twice."
     if spoken["other_words"]:
-        text += f" {spoken['other_words']} annotated words are no keywords of the model and were left out."
+        text += f" Left out: {counted(spoken['other_words'], 'annotated word')} that the model does not know."
     return text
 
 
 def clip_line(clips):
     """Accuracy of a split in one sentence."""
     low, high = clips["accuracy_interval"]
-    return (f"{clips['correct']} of {clips['clips']} clips right: {percent(clips['accuracy'])}, 95 % interval {percent(low)} to "
+    return (f"{clips['correct']} of {counted(clips['clips'], 'clip')} right: {percent(clips['accuracy'])}, 95 % interval {percent(low)} to "
             f"{percent(high)}; mean recall of the classes {percent(clips['balanced_accuracy'])}.")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kws_tf import audio, worker_pool
+from kws_tf.counted import counted
 from kws_tf.dataset.scan import Scan
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.evaluation.recording_stream import RecordingStream
@@ -162,7 +163,7 @@ def _score_all(model_path, function, items, sizes, workers, progress, title, opt
         else:
             _in_processes(model_path, function, items, order, workers, options, take)
     if problems:
-        raise AudioError("\n  ".join([f"{len(problems)} of {len(items)} recordings cannot be used.", *sorted(problems)]))
+        raise AudioError("\n  ".join([f"{len(problems)} of {counted(len(items), 'recording')} cannot be used.", *sorted(problems)]))
     return tracks
 
 

@@ -13,6 +13,7 @@ import tqdm
 from absl import logging
 
 from kws_tf import atomic_file, config, worker_pool
+from kws_tf.counted import counted
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis import mixing, noise, other_speech
 from kws_tf.synthesis.clip_plan import Clip, plan
@@ -78,7 +79,8 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
     # In this order: without its journal, a set that was killed here would be made again from the start.
     os.rename(partial, output_dir)
     (output_dir / _JOURNAL_FILE).unlink()
-    logging.info("%s: %d clips by %d speakers.", output_dir, len(clips), len({clip.speaker for clip in clips if clip.speaker}))
+    speakers = {clip.speaker for clip in clips if clip.speaker}
+    logging.info("%s: %s by %s.", output_dir, counted(len(clips), "clip"), counted(len(speakers), "speaker"))
     return True
 
 

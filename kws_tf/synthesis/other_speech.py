@@ -12,7 +12,8 @@ from absl import logging
 
 from kws_tf import audio
 from kws_tf.config import SPLITS
-from kws_tf.dataset.checks import check_folder, count
+from kws_tf.counted import counted
+from kws_tf.dataset.checks import check_folder
 from kws_tf.dataset.scan import Scan, subfolders
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.synthesis.clip_plan import Clip
@@ -52,7 +53,7 @@ def by_split(folder, shares):
             path = os.path.join(name, file.path)
             found[name or split_of(path, shares)].append(path)
     if problems or not any(found.values()):
-        what = f"{count(len(problems), 'problem')}." if problems else "there is no recording."
+        what = f"{counted(len(problems), 'problem')}." if problems else "there is no recording."
         raise DatasetError(f"--negatives={folder}: {what}", problems)
     return {name: sorted(paths) for name, paths in found.items()}
 
@@ -87,8 +88,8 @@ def find(folder, settings):
         kept = sorted(rng.permutation(len(pieces))[:settings.other_speech[index]].tolist())
         clips += [_clip(split, folder, *pieces[number], settings) for number in kept]
     if problems:
-        raise DatasetError(f"--negatives={folder}: {count(len(problems), 'recording')} cannot be read.", problems)
-    logging.info("%s: %s of %.2f hours without the phrases.", folder, count(len(clips), "piece"), hours)
+        raise DatasetError(f"--negatives={folder}: {counted(len(problems), 'recording')} cannot be read.", problems)
+    logging.info("%s: %s of %.2f hours without the phrases.", folder, counted(len(clips), "piece"), hours)
     return _apart(clips)
 
 

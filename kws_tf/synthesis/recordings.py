@@ -9,7 +9,8 @@ import numpy as np
 from absl import logging
 
 from kws_tf.config import SPLITS
-from kws_tf.dataset.checks import check_folder, count
+from kws_tf.counted import counted
+from kws_tf.dataset.checks import check_folder
 from kws_tf.dataset.scan import Scan, subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import DatasetError
@@ -51,7 +52,7 @@ def find(folder, settings, speaker_pattern=""):
             else:
                 found.append((label, path, speaker))
     if problems or not found:
-        what = f"{count(len(problems), 'problem')}." if problems else "there is no recording."
+        what = f"{counted(len(problems), 'problem')}." if problems else "there is no recording."
         raise DatasetError(f"--recordings={folder}: {what}", problems)
     split_of = _deal(sorted({speaker for _, _, speaker in found}), settings)
     clips = []
@@ -61,7 +62,7 @@ def find(folder, settings, speaker_pattern=""):
         name = re.sub(r"[^\w-]+", "-", os.path.splitext(path)[0])[-60:]
         clips.append(Clip(file=f"{split_of[speaker]}/{label}/recording_{name}_{index:05d}.flac", label=label, kind="recording",
                           speaker=f"recorded {speaker}".strip(), source=os.path.abspath(source)))
-    logging.info("%s: %s by %s.", folder, count(len(clips), "recording"), count(len(split_of), "speaker"))
+    logging.info("%s: %s by %s.", folder, counted(len(clips), "recording"), counted(len(split_of), "speaker"))
     return _repeated(clips, settings)
 
 
@@ -95,7 +96,7 @@ def _by_class(folder, settings, problems):
 def _deal(speakers, settings):
     if len(speakers) < len(SPLITS):
         logging.warning("--recordings: %s; all recordings go to training. Validation and testing then hear other voices alone.",
-                        count(len(speakers), "speaker"))
+                        counted(len(speakers), "speaker"))
         return dict.fromkeys(speakers, SPLITS[0])
     order = np.random.default_rng((settings.seed, 2)).permutation(len(speakers))
     # Every split gets one speaker, then each what its share asks for.

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 
 # Share of common settings from which on two variants sound like one speaker: beyond it lie renamed copies and small retouches.
@@ -73,7 +74,7 @@ def split(speakers, shares, rng):
             start = round(end)
     empty = [name for name, group in dealt.items() if not group]
     if empty:
-        raise ConfigError(f"speakers: {len(speakers)} speakers are too few for a share of {shares[empty[0]]:g} for {empty[0]}.")
+        raise ConfigError(f"speakers: {counted(len(speakers), 'speaker')}, too few for a share of {shares[empty[0]]:g} for {empty[0]}.")
     return {name: tuple(group) for name, group in dealt.items()}
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
+from kws_tf.counted import counted
 from kws_tf.errors import ConversionError
 from kws_tf.micro_front_end import CHANNELS, LARGEST_FEATURE
 from kws_tf.tflite import untrusted
@@ -55,7 +56,8 @@ def require_clean(content, profile, name="model"):
     """Raises ConversionError with every violation, if there is any."""
     findings = lint(content, profile, name)
     if findings:
-        raise ConversionError("\n".join([f"{name}: breaks {len(findings)} rules of profile {profile.name}:", *map(str, findings)]))
+        raise ConversionError("\n".join([f"{name}: {counted(len(findings), 'finding')} by the rules of profile {profile.name}:",
+                                         *map(str, findings)]))
 
 
 class File:
@@ -140,7 +142,7 @@ def check_border(file, profile):
     """Inputs and outputs exist and have the types of the profile."""
     inputs, outputs = file.border("inputs"), file.border("outputs")
     if not inputs or not outputs:
-        yield "graph", f"{len(inputs)} inputs and {len(outputs)} outputs; at least one of each is expected"
+        yield "graph", f"{counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}; at least one of each is expected"
         return
     expected = PCM_DTYPE if profile.input_kind == "pcm" else profile.dtype
     if profile.probability:
@@ -154,7 +156,7 @@ def check_border(file, profile):
 def _check_device_border(inputs, outputs):
     """The one input and output that micro_wake_word knows; its features have a fixed scale."""
     if len(inputs) != 1 or len(outputs) != 1:
-        yield "graph", f"{len(inputs)} inputs and {len(outputs)} outputs; one of each is expected"
+        yield "graph", f"{counted(len(inputs), 'input')} and {counted(len(outputs), 'output')}; one of each is expected"
         return
     (source,), (target,) = inputs, outputs
     shape, grid = _shape(source), _grid(source)

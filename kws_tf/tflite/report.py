@@ -2,6 +2,7 @@
 
 import statistics
 
+from kws_tf.counted import counted
 from kws_tf.runtime.device_manifest import ARENA_FACTOR
 from kws_tf.tflite.device import ARENA_RATIO
 from kws_tf.tflite.lint import RULES
@@ -49,7 +50,8 @@ def with_accuracy(text, evaluation):
     changed = (f"Change {drift['accuracy_change_points']:+.2f} points; {drift['argmax_disagreements']} of {drift['clips']} answers differ, "
                f"{drift['fixed']} right only here, {drift['broken']} only in float32.")
     table = _table(("network", "accuracy", "95 % interval", "mean of classes"), rows)
-    return f"{head}\n\n{ACCURACY_TITLE}\n\n{evaluation['split'].capitalize()} split, {evaluation['clips']} clips.\n\n{table}\n\n{changed}\n"
+    scored = f"{evaluation['split'].capitalize()} split, {counted(evaluation['clips'], 'clip')}."
+    return f"{head}\n\n{ACCURACY_TITLE}\n\n{scored}\n\n{table}\n\n{changed}\n"
 
 
 def _identity(manifest):
@@ -63,8 +65,8 @@ def _identity(manifest):
     if "sparsity" in manifest.metrics:
         rows.append(("closed gates", f"{100 * manifest.metrics['sparsity']:.1f} % on the training clips of the kept epoch"))
     if stream is not None:
-        rows.append(("step", f"{stream.hop_frames} frames; {stream.state} state in {len(stream.states)} tensors; scores come "
-                             f"{stream.delay_ms:g} ms late"))
+        rows.append(("step", f"{counted(stream.hop_frames, 'frame')}; {stream.state} state in {counted(len(stream.states), 'tensor')}; "
+                             f"scores come {stream.delay_ms:g} ms late"))
     rows += [("trained weights", str(manifest.parameters)), ("SHA-256", manifest.model_id), ("kws_tf", manifest.kws_tf_version)]
     return f"# {manifest.model_file}\n\n" + _table(("", ""), rows)
 

@@ -6,6 +6,7 @@ import zipfile
 import numpy as np
 
 from kws_tf import atomic_file
+from kws_tf.counted import counted
 from kws_tf.errors import TrainingError
 
 _LOOP = "loop.json"
@@ -56,8 +57,8 @@ def restore(path, model):
     if shapes != {key: array.shape for key, array in arrays.items()}:
         odd = sorted(key for key in shapes.keys() | arrays.keys()
                      if key not in arrays or key not in shapes or shapes[key] != arrays[key].shape)
-        raise TrainingError(f"{path}: the checkpoint belongs to another network; {len(odd)} variables differ, first {odd[0]}. "
-                            "Continue with the version and settings that wrote it, or start anew with --overwrite.")
+        raise TrainingError(f"{path}: the checkpoint belongs to another network; {counted(len(odd), 'variable')} of another shape, "
+                            f"first {odd[0]}. Continue with the version and settings that wrote it, or start anew with --overwrite.")
     for key, variable in variables.items():
         variable.assign(arrays[key])
     return loop

@@ -8,6 +8,7 @@ import pathlib
 import keras
 
 from kws_tf.config import RunConfig
+from kws_tf.counted import counted
 from kws_tf.errors import TrainingError
 from kws_tf.training.run_folder import RunFolder
 from kws_tf.training.session import build_backbone
@@ -50,7 +51,7 @@ def load(path):
     config = folder.config()
     classes = folder.labels()
     if len(classes) < 2:
-        raise TrainingError(f"{folder.labels_file}: {len(classes)} classes are too few for a network.")
+        raise TrainingError(f"{folder.labels_file}: {counted(len(classes), 'class', 'classes')}, too few for a network.")
     if not folder.best_weights_file.is_file():
         raise TrainingError(f"{folder.best_weights_file}: there are no best weights: no epoch of this run has ended. "
                             f"Finish it with: python -m kws_tf.train --resume --run_dir {folder.path}")

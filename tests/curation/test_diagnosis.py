@@ -49,7 +49,7 @@ PLANTS = {
     "leak by content": (lambda root: copy(root, CLIP, "testing/cat/s10_nohash_9.wav"), "error",
                         "is in testing and training: .*s03_nohash_1"),
     "leak by speaker": (lambda root: move(root, "training/dog/s02_nohash_0.wav", "validation/dog/s02_nohash_0.wav"), "error",
-                        r"speaker s02 is in training \(11 clips\), validation \(1 clips\)"),
+                        r"speaker s02 is in training \(11 clips\), validation \(1 clip\)"),
     "contradiction": (lambda root: copy(root, "training/bed/s01_nohash_0.wav", "training/sun/s01_nohash_7.wav"), "error",
                       "labels bed and sun"),
     "copy": (lambda root: copy(root, CLIP, "training/cat/s03_nohash_8.wav"), "warning", "the same sound 2 times: .*s03_nohash_1"),
@@ -98,7 +98,7 @@ def test_faults_are_not_confused(healthy):
 def test_speakers_of_a_synthesised_set_come_from_its_manifest(healthy):
     (healthy / "manifest.jsonl").write_text('{"file": "training/cat/s03_nohash_1.wav", "speaker": "ann"}\n'
                                             '{"file": "testing/cat/s10_nohash_1.wav", "speaker": "ann"}\n')
-    assert "speaker ann is in training (1 clips), testing (1 clips)" in checks(healthy)["leak by speaker", "error"].text
+    assert "speaker ann is in training (1 clip), testing (1 clip)" in checks(healthy)["leak by speaker", "error"].text
     (healthy / "manifest.jsonl").write_text("{")
     with pytest.raises(DatasetError, match="manifest.jsonl: cannot be read"):
         diagnose(healthy, progress=False)

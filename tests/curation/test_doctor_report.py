@@ -26,7 +26,7 @@ def test_text(spoiled, original):
     root, found = spoiled
     text = doctor_report.text_report(found, shown=1)
     assert text.startswith(f"{root}: 235 clips (training 108, validation 60, testing 67), 0.07 h, 12 speakers; a small model")
-    assert "1 errors, 0 warnings" in text and "error: leak by content\n    the same sound is in testing and training" in text
+    assert "1 error, 0 warnings" in text and "error: leak by content\n    the same sound is in testing and training" in text
     assert "    -> Keep it in one split." in text
     assert doctor_report.text_report(diagnose(original / "testing", progress=False)).endswith("nothing wrong was found")
 

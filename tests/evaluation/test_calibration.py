@@ -43,7 +43,7 @@ def test_what_the_hours_support():
     assert sensitive.measured["supported"] and sensitive.measured["upper_bound_per_hour"] == pytest.approx(6.296 / 20, abs=1e-3)
     assert balanced.measured["supported"] and balanced.settings == sensitive.settings
     assert not strict.measured["supported"]
-    assert strict.measured["note"].endswith("best effort: 20.00 hours with 1 false accepts show fewer than 0.237 per hour, not 0.125; "
+    assert strict.measured["note"].endswith("best effort: 20.00 hours with 1 false accept show fewer than 0.237 per hour, not 0.125; "
                                             "that needs 38 hours with no more")
 
 
@@ -57,7 +57,7 @@ def test_six_hours_are_needed_for_half_an_accept():
 def test_strict_goes_half_way_where_the_hours_are_too_few():
     _, balanced, strict = calibration.choose(found([(5, 100, 0, 20)]), sweep_of(1.0), 0.5, 0.75)
     assert strict.settings == DetectorSettings(178, 133, 5) and balanced.settings.threshold == 100
-    assert strict.measured["hits"] == 10 and "raised half-way to 1; best effort: 1.00 hours with 1 false accepts" in strict.measured["note"]
+    assert strict.measured["hits"] == 10 and "raised half-way to 1; best effort: 1.00 hours with 1 false accept" in strict.measured["note"]
 
 
 def test_no_setting_is_good_enough():

@@ -62,7 +62,7 @@ def test_a_page_that_needs_nothing_else(spoken_model, stream, clips):
     assert "http" not in page.replace("http-equiv", "")
     pictures = [source for source in checked.sources if "image/png" in source]
     assert len(pictures) == 5 and base64.b64decode(pictures[-1].split(",")[1]) == b"\x89PNG picture"
-    for text in ("How well model.tflite finds: jarvis, computer", "1 false accepts in 0.00 hours", "1 of 2 words found", "80.0 %",
+    for text in ("How well model.tflite finds: jarvis, computer", "1 false accept in 0.00 hours", "1 of 2 words found", "80.0 %",
                  "What these numbers do not show", "evaluate --model <x>", "j/<b>.wav", "SNR 12 dB", "10 to 15 dB"):
         assert text in checked.text, text
     sounds = [soundfile.read(io.BytesIO(base64.b64decode(source.split(",")[1])), dtype="int16")

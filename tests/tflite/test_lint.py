@@ -161,7 +161,7 @@ def test_size_and_variables_are_limits_of_the_profile(content):
 
 
 def test_require_clean_names_every_finding(content):
-    with pytest.raises(ConversionError, match=r"m.tflite: breaks 1 rules of profile tflm:\nsize: file: \d+ bytes; at most 1000 fit"):
+    with pytest.raises(ConversionError, match=r"m.tflite: 1 finding by the rules of profile tflm:\nsize: file: \d+ bytes; at most 1000"):
         lint.require_clean(content, dataclasses.replace(PROFILES["tflm"], largest_bytes=1000), "m.tflite")
 
 

@@ -50,7 +50,7 @@ def test_the_steps_are_in_order_and_the_result_is_printed(commands, tmp_path, ca
                             "kws_tf.calibrate", "kws_tf.evaluate"]
     output = capsys.readouterr().out
     assert "95.00 % of 100 clips (95 % interval 88.00 to 98.00)" in output and "at least 90 %: reached" in output
-    assert "18 of 20 words found, 1 false accepts in 4 minutes" in output
+    assert "18 of 20 words found, 1 false accept in 4 minutes" in output
     assert f"{tmp_path}/run/curves.png" in output and f"{tmp_path}/run/confusion_testing.png" in output
 
 

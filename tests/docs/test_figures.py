@@ -6,7 +6,7 @@ import re
 import pytest
 from scipy import stats
 
-from tools import document_tables
+from tools import document_tables, models_table
 from tools.measured_table import Share
 
 
@@ -70,6 +70,16 @@ def test_speed_of_an_evaluation():
                  f"({once} to {quick} s and {again} to {quick_again} s)", f"{optimised / optimised_quick:.1f} times less",
                  f"({optimised} to {optimised_quick} s)"):
         assert told in page, told
+
+
+def test_intervals_and_losses_of_the_trained_networks():
+    records = models_table.read_records()
+    halves = [50 * (high - low) for each in records for figures in each["files"].values() for low, high in [figures["accuracy_interval"]]]
+    assert f"an interval of 95 % is {min(halves):.1f} to {max(halves):.1f} points to either side" in text("README.md")
+    losses = {each["name"]: each["files"]["float32"]["accuracy"] - each["files"]["integer"]["accuracy"] for each in records
+              if models_table.network_name(each) in ("BC-ResNet-1", "BC-ResNet-2")}
+    assert "No run of BC-ResNet-1 or -2 loses more than 0.3 points on testing" in text("docs/integer_file.md")
+    assert max(losses.values()) <= 0.003, losses
 
 
 def test_one_figure_is_told_alike_everywhere():
