@@ -1,10 +1,11 @@
-"""Lets convolutions pad by themselves."""
+"""Lets convolutions pad by themselves, or has a node do it."""
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.tflite.executor import same_padding
-from kws_tf.tflite.flatbuffer import CONVOLUTIONS
+from kws_tf.tflite.flatbuffer import CONVOLUTIONS, Node, constant
+from kws_tf.tflite.nodes import TIME
 
 
 def fold_paddings(graph):
@@ -26,6 +27,31 @@ def fold_paddings(graph):
             reader.options.padding = schema.Padding.SAME
             reader.inputs[0] = node.inputs[0]
             graph.nodes = [entry for entry in graph.nodes if entry is not node]
+
+
+def unfold_time_paddings(graph):
+    """Puts a PAD ahead of every convolution whose own padding, SAME, adds zeros over time, in place: the inverse of fold_paddings.
+
+    TensorFlow's converter folds such paddings from version 2.21 on, and a stream has to put earlier frames into their place.
+
+    Args:
+        graph: flatbuffer.Graph of one recording.
+    """
+    for node in list(graph.nodes):
+        if node.operator not in CONVOLUTIONS or node.options.padding != schema.Padding.SAME:
+            continue
+        source, taps, options = node.inputs[0], node.inputs[1].shape, node.options
+        widths = np.zeros((4, 2), np.int32)
+        widths[1] = same_padding(source.shape[1], taps[1], options.strideH, options.dilationHFactor)
+        widths[2] = same_padding(source.shape[2], taps[2], options.strideW, options.dilationWFactor)
+        if not widths[TIME].any():
+            continue
+        # the converter gave the convolution the name of the padding, which is what a state is called by
+        name = node.output.name if node.output.name.endswith("/Pad") else f"{node.output.name}/padding/Pad"
+        padded = source.like(name, tuple(size + sum(width) for size, width in zip(source.shape, widths.tolist(), strict=True)))
+        graph.nodes.insert(graph.nodes.index(node), Node("PAD", [source, constant("p", widths)], [padded], schema.PadOptionsT()))
+        node.inputs[0] = padded
+        options.padding = schema.Padding.VALID
 
 
 def _strides_of_same(pad, convolution):

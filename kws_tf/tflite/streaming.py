@@ -15,6 +15,7 @@ from kws_tf.tflite.joint_lines import join_lines, share_line_scale
 from kws_tf.tflite.joint_past import join_past, share_row_scale
 from kws_tf.tflite.keyword_head import margin_range, one_probability, score_margins
 from kws_tf.tflite.logistic_gates import drop_saturations, gate_ranges, gates_to_logistic
+from kws_tf.tflite.paddings import unfold_time_paddings
 from kws_tf.tflite.pcm_step import hear_pcm
 from kws_tf.tflite.row_matmul import multiply_rows
 from kws_tf.tflite.simplify import simplify
@@ -77,6 +78,7 @@ def prepare(model, window_frames, calibration=None, *, input_range=None, keyword
         calibration = calibration[:, :frames]
     graph = flatbuffer.read(convert_float32(model, (frames, *rows)))
     simplify(graph)
+    unfold_time_paddings(graph)
     if keyword is not None:
         score_margins(graph, keyword)
     score_every_frame(graph, stream.window_scores)

@@ -5,7 +5,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kws_tf.tflite.executor import Execution
 from kws_tf.tflite.flatbuffer import Graph, Node, Tensor, constant
 from kws_tf.tflite.nodes import depthwise
-from kws_tf.tflite.paddings import fold_paddings
+from kws_tf.tflite.paddings import fold_paddings, unfold_time_paddings
 
 
 def padded(widths, kernel, *, size=(9, 5), strides=(1, 1), dilation=1):
@@ -54,6 +54,32 @@ def test_other_paddings_stay(arguments):
     graph = padded(**arguments)
     fold_paddings(graph)
     assert [node.operator for node in graph.nodes] == ["PAD", "DEPTHWISE_CONV_2D"]
+
+
+@pytest.mark.parametrize("arguments", [
+    {"widths": ((1, 1), (0, 0)), "kernel": (3, 1)},
+    {"widths": ((1, 2), (0, 0)), "kernel": (4, 1)},
+    {"widths": ((4, 4), (1, 1)), "kernel": (3, 3), "dilation": 4},
+    {"widths": ((1, 1), (0, 0)), "kernel": (3, 1), "strides": (2, 1)},
+])
+def test_a_node_pads_over_time_again(arguments):
+    """As TensorFlow 2.21 gives a padding of a network that looks ahead."""
+    graph = padded(**arguments)
+    x = np.random.default_rng(2).normal(size=(3, *graph.inputs[0].shape[1:])).astype(np.float32)
+    expected, widths = outputs(graph, x), graph.nodes[0].inputs[1].data
+    fold_paddings(graph)
+    assert [node.operator for node in graph.nodes] == ["DEPTHWISE_CONV_2D"]
+    unfold_time_paddings(graph)
+    assert [node.operator for node in graph.nodes] == ["PAD", "DEPTHWISE_CONV_2D"]
+    np.testing.assert_array_equal(graph.nodes[0].inputs[1].data, widths)
+    np.testing.assert_allclose(outputs(graph, x), expected, atol=1e-6)
+
+
+def test_a_convolution_over_rows_alone_keeps_its_padding():
+    graph = padded(((0, 0), (1, 1)), (1, 3))
+    fold_paddings(graph)
+    unfold_time_paddings(graph)
+    assert [node.operator for node in graph.nodes] == ["DEPTHWISE_CONV_2D"]
 
 
 def test_a_padding_with_two_readers_stays():
