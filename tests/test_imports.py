@@ -16,6 +16,7 @@ ALLOWED = {
     "config": {"errors"},
     "atomic_file": set(),
     "counted": set(),
+    "html_page": set(),
     "worker_pool": set(),
     "program": {"errors"},
     "screen": set(),
@@ -38,9 +39,9 @@ ALLOWED = {
     "training": FOUNDATION | KERAS_STACK,
     "tflite": FOUNDATION | {"features", "front_end", "layers", "models", "streaming", "runtime"},
     "runtime": FOUNDATION,
-    "evaluation": FOUNDATION | {"runtime", "dataset", "front_end"},
-    "synthesis": FOUNDATION | {"dataset", "runtime", "evaluation"},
-    "curation": FOUNDATION | {"dataset", "runtime", "evaluation"},
+    "evaluation": FOUNDATION | {"runtime", "dataset", "front_end", "html_page"},
+    "synthesis": FOUNDATION | {"dataset", "runtime"},
+    "curation": FOUNDATION | {"dataset", "runtime", "html_page"},
 }
 NO_TENSORFLOW = {"layers", "models", "features", "augment", "streaming"}
 NO_KERAS = FOUNDATION | {"front_end", "runtime", "evaluation"}

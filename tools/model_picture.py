@@ -42,12 +42,10 @@ def draw(points, published, path, digest):
         points: Points. published: (name, MACs, accuracy in %) of Speech Commands version 2.
         path: .png to replace. digest: text for its metadata.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     datasets = list(dict.fromkeys(point.dataset for point in points))
     figure = Figure(figsize=(5.2 * (1 + len(datasets)), 4.4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes, *others = figure.subplots(1, 1 + len(datasets), squeeze=False)[0]
     for kind in dict.fromkeys(family(name) for name, _, _ in published):
         own = [entry for entry in published if family(entry[0]) == kind]

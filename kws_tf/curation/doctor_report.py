@@ -1,19 +1,16 @@
 """The diagnosis of a data set as text and as one HTML page with pictures and sounds inside."""
 
-import base64
 import collections
-import html
 import io
 import os
 
 import numpy as np
-import soundfile
 
 from kws_tf import audio
 from kws_tf.config import FeatureConfig
 from kws_tf.counted import counted
 from kws_tf.errors import AudioError
-from kws_tf.evaluation.html_report import STYLE
+from kws_tf.html_page import escaped, page, picture, sound, table
 from kws_tf.runtime.features import FeatureExtractor
 
 SHOWN_LINES, SHOWN_CLIPS = 5, 4
@@ -45,19 +42,18 @@ def html_report(diagnosis):
         diagnosis: Diagnosis.
     """
     title = f"{os.path.basename(os.path.realpath(diagnosis.root))}: what is in it, and what is wrong"
-    parts = [f"<h1>{html.escape(title)}</h1>", f"<p>{html.escape(_summary(diagnosis))}</p>", _class_table(diagnosis.facts),
-             _picture(_histograms(diagnosis.facts), "durations, levels and positions")]
+    parts = [f"<h1>{escaped(title)}</h1>", f"<p>{escaped(_summary(diagnosis))}</p>", _class_table(diagnosis.facts),
+             picture(_histograms(diagnosis.facts), "durations, levels and positions")]
     for check, found in diagnosis.by_check().items():
-        items = "".join(f"<li>{html.escape(finding.text)}</li>" for finding in found[:40])
+        items = "".join(f"<li>{escaped(finding.text)}</li>" for finding in found[:40])
         more = f"<p class=quiet>and {len(found) - 40} more</p>" if len(found) > 40 else ""
         paths = list(dict.fromkeys(path for finding in found for path in finding.paths))[:SHOWN_CLIPS]
         clips = "".join(_clip(diagnosis.root, path) for path in paths)
-        parts.append(f"<h2>{html.escape(check)} <span class=quiet>({found[0].severity}, {len(found)})</span></h2>"
-                     f"<p>{html.escape(found[0].advice)}</p><ul>{items}</ul>{more}<div class=cards>{clips}</div>")
+        parts.append(f"<h2>{escaped(check)} <span class=quiet>({found[0].severity}, {len(found)})</span></h2>"
+                     f"<p>{escaped(found[0].advice)}</p><ul>{items}</ul>{more}<div class=cards>{clips}</div>")
     if not diagnosis.findings:
         parts.append("<h2>Nothing wrong was found</h2>")
-    return (f"<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(parts) + "\n</body></html>\n")
+    return page(title, parts)
 
 
 def _summary(diagnosis):
@@ -75,20 +71,8 @@ def _summary(diagnosis):
 def _class_table(facts):
     splits = list(dict.fromkeys(fact.split for fact in facts))
     counts = collections.Counter((fact.label, fact.split) for fact in facts)
-    rows = "".join(f"<tr><td>{html.escape(label)}</td>" + "".join(f"<td class=n>{counts[label, split]}</td>" for split in splits) + "</tr>"
-                   for label in sorted({fact.label for fact in facts}))
-    head = "".join(f"<th class=n>{html.escape(split)}</th>" for split in splits)
-    return f"<h2>Classes</h2><table><tr><th>class</th>{head}</tr>{rows}</table>"
-
-
-def _figure(width, height):
-    """A figure without pyplot, so that nothing is left open."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    rows = [(escaped(label), *(str(counts[label, split]) for split in splits)) for label in sorted({fact.label for fact in facts})]
+    return "<h2>Classes</h2>" + table(("class", *(f"#{split}" for split in splits)), rows)
 
 
 def _png(figure, dpi):
@@ -98,8 +82,10 @@ def _png(figure, dpi):
 
 
 def _histograms(facts):
+    from matplotlib.figure import Figure
+
     readable = [fact for fact in facts if not fact.problem]
-    figure = _figure(10, 3)
+    figure = Figure(figsize=(10, 3), layout="constrained")
     splits = list(dict.fromkeys(fact.split for fact in readable))
     columns = (("duration_s", "duration in s"), ("rms_dbfs", "level in dBFS (loudest 0.3 s)"),
                ("centre", "where the energy lies (0 start, 1 end)"))
@@ -115,27 +101,21 @@ def _histograms(facts):
 
 def _clip(root, path):
     """A card with spectrogram, waveform and sound of one clip."""
+    from matplotlib.figure import Figure
+
     try:
         pcm = audio.read_pcm(os.path.join(root, path), 16000)
     except AudioError:
         return ""
     pcm = pcm[:round(_LONGEST_SOUND_S * 16000)]
-    figure = _figure(3, 2)
-    wave, picture = figure.subplots(2, 1, height_ratios=(1, 2))
+    figure = Figure(figsize=(3, 2), layout="constrained")
+    wave, spectrogram = figure.subplots(2, 1, height_ratios=(1, 2))
     wave.plot(pcm, linewidth=0.4)
     wave.set_ylim(-32768, 32767)
     wave.set_axis_off()
-    picture.set_axis_off()
+    spectrogram.set_axis_off()
     settings = FeatureConfig()
     if len(pcm) >= settings.window_samples:
         features = FeatureExtractor(settings)(pcm)
-        picture.imshow(features.T, origin="lower", aspect="auto", vmin=features.max() - 12 if np.ptp(features) else None)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, pcm, 16000, format="WAV", subtype="PCM_16")
-    sound = base64.b64encode(buffer.getvalue()).decode()
-    return (f"<div class=card>{_picture(_png(figure, 60), path)}<br>"
-            f"<audio controls preload=none src='data:audio/wav;base64,{sound}'></audio><br><code>{html.escape(path)}</code></div>")
-
-
-def _picture(png, alt):
-    return f"<img alt='{html.escape(alt, quote=True)}' src='data:image/png;base64,{base64.b64encode(png).decode()}'>"
+        spectrogram.imshow(features.T, origin="lower", aspect="auto", vmin=features.max() - 12 if np.ptp(features) else None)
+    return f"<div class=card>{picture(_png(figure, 60), path)}<br>{sound(pcm, 16000)}<br><code>{escaped(path)}</code></div>"

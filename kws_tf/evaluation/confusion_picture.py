@@ -17,14 +17,12 @@ def draw_confusion(report, path):
         path: PNG file to write.
     """
     # On the first use, not on import: most programs that score draw nothing. The Figure class needs no display and no pyplot state.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     labels, counts = report["labels"], np.asarray(report["confusion"])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     side = min(LARGEST_INCHES, max(4.0, CELL_INCHES * len(labels)))
     figure = Figure(figsize=(side + 2.2, side + 1.4), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     text_size = 8.5 if len(labels) <= 20 else 6

@@ -13,11 +13,9 @@ WIDE = (7.6, 4.2)
 
 def _figure(size=WIDE, columns=1):
     # On the first use, not on import: most programs that score draw nothing. The Figure class needs no display and no pyplot state.
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(1, columns, squeeze=False)[0]
     for own in axes:
         own.grid(color="#e3e7ec", linewidth=0.8)

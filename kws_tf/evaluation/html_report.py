@@ -1,32 +1,18 @@
-"""One HTML page with everything that was measured: pictures and sounds are inside the file, so that it works offline and can be sent."""
+"""One HTML page with everything that was measured."""
 
-import base64
-import html
-import io
 import pathlib
 
 import numpy as np
-import soundfile
 
-from kws_tf import audio
+from kws_tf import audio, html_page
 from kws_tf import manifest as manifests
 from kws_tf.counted import counted
 from kws_tf.detector_settings import default_keywords
 from kws_tf.errors import AudioError
 from kws_tf.evaluation import detection_pictures, report_text
 from kws_tf.evaluation.report_text import number, percent, rate_text
+from kws_tf.html_page import escaped, picture, table
 
-STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #1d2733; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.7rem; margin-bottom: .2rem; } h2 { margin-top: 2.4rem; border-bottom: 2px solid #e3e7ec; padding-bottom: .2rem; }
-h3 { margin-bottom: .3rem; } .quiet { color: #5b6673; } img { max-width: 100%; height: auto; }
-table { border-collapse: collapse; margin: .6rem 0 1rem; } td, th { padding: .25rem .8rem .25rem 0; text-align: left; vertical-align: top; }
-th { border-bottom: 1px solid #9aa5b1; font-weight: 600; } tr + tr td { border-top: 1px solid #eef1f4; } td.n, th.n { text-align: right; }
-.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0; }
-.card { background: #f4f6f9; border-radius: .5rem; padding: .7rem 1rem; flex: 1 1 13rem; } .card b { display: block; font-size: 1.5rem; }
-audio { height: 1.9rem; width: 15rem; vertical-align: middle; } code { background: #f4f6f9; padding: 0 .2rem; overflow-wrap: anywhere; }
-details { margin: .4rem 0; } summary { cursor: pointer; }
-"""
 INTRODUCTION = """<p>The file was played long recordings, as a device hears them, and reports an <b>event</b> when it believes that a
 keyword was said. An event without the keyword is a <b>false accept</b>; a keyword without an event is a <b>miss</b>. A higher
 threshold trades false accepts for misses.</p>"""
@@ -53,8 +39,8 @@ def build(model_folder, *, clips=None, stream=None, confusion=None, command="", 
     """
     manifest = manifests.read(model_folder)
     sound = _sound if sounds else _no_sound
-    parts = [f"<h1>How well {_text(manifest.model_file)} finds: {_text(', '.join(_keywords(manifest, stream)))}</h1>",
-             f"<p class=quiet>{_text(pathlib.Path(model_folder).resolve().name)} · profile {_text(manifest.profile)} · "
+    parts = [f"<h1>How well {escaped(manifest.model_file)} finds: {escaped(', '.join(_keywords(manifest, stream)))}</h1>",
+             f"<p class=quiet>{escaped(pathlib.Path(model_folder).resolve().name)} · profile {escaped(manifest.profile)} · "
              f"SHA-256 {manifest.model_id[:16]}…</p>", INTRODUCTION if stream else "", _cards(manifest, clips, stream)]
     if stream:
         parts += [_detection(stream), _false_accepts(stream, sound), _misses(stream, sound)]
@@ -62,32 +48,12 @@ def build(model_folder, *, clips=None, stream=None, confusion=None, command="", 
         parts.append(_clips(clips, confusion, sound))
     parts += [_presets(manifest), _model_card(manifest), _costs(manifest), _limits(clips, stream)]
     if command:
-        parts.append(f"<p class=quiet>Made by <code>{_text(command)}</code></p>")
-    title = f"{manifest.model_file}: evaluation"
-    return (f"<!doctype html>\n<html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-            f"<title>{_text(title)}</title><style>{STYLE}</style></head>\n<body>\n" + "\n".join(filter(None, parts)) + "\n</body></html>\n")
+        parts.append(f"<p class=quiet>Made by <code>{escaped(command)}</code></p>")
+    return html_page.page(f"{manifest.model_file}: evaluation", parts)
 
 
 def _keywords(manifest, stream):
     return stream["detector"]["keywords"] if stream else default_keywords(manifest.labels)
-
-
-def _text(value):
-    return html.escape(str(value))
-
-
-def _table(headers, rows):
-    """Rows of (already escaped) cells; columns that hold numbers are right-aligned by a header that starts with '#'."""
-    if not rows:
-        return ""
-    right = [" class=n" if header.startswith("#") else "" for header in headers]
-    head = "".join(f"<th{kind}>{header.lstrip('#')}</th>" for header, kind in zip(headers, right, strict=True))
-    body = "".join("<tr>" + "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(row, right, strict=True)) + "</tr>\n" for row in rows)
-    return f"<table>{f'<tr>{head}</tr>' if any(headers) else ''}\n{body}</table>"
-
-
-def _picture(png, alt):
-    return f"<img alt='{_text(alt)}' src='data:image/png;base64,{base64.b64encode(png).decode()}'>" if png else ""
 
 
 def _sound(path, start_seconds=None, end_seconds=None):
@@ -95,14 +61,12 @@ def _sound(path, start_seconds=None, end_seconds=None):
     try:
         recording = audio.read(path)
     except AudioError as error:
-        return f"<span class=quiet>{_text(error)}</span>"
+        return f"<span class=quiet>{escaped(error)}</span>"
     rate = recording.sample_rate
     first = 0 if start_seconds is None else max(0, round(start_seconds * rate))
     last = len(recording.samples) if end_seconds is None else round(end_seconds * rate)
     pcm = audio.to_pcm(audio.Recording(str(path), recording.samples[first:last], rate), rate) if last > first else np.zeros(0, np.int16)
-    buffer = io.BytesIO()
-    soundfile.write(buffer, pcm, rate, format="WAV", subtype="PCM_16")
-    return f"<audio controls preload=none src='data:audio/wav;base64,{base64.b64encode(buffer.getvalue()).decode()}'></audio>"
+    return html_page.sound(pcm, rate)
 
 
 def _no_sound(*_):
@@ -128,7 +92,7 @@ def _cards(manifest, clips, stream):
         cards.append((percent(clips["accuracy"]), f"of {counted(clips['clips'], 'clip')} right; 95 % interval {percent(low)} to "
                       f"{percent(high)}"))
     cards.append((f"{manifest.model_bytes / 1000:.0f} kB", f"file size; {manifest.parameters:,} weights"))
-    return "<div class=cards>" + "".join(f"<div class=card><b>{_text(big)}</b>{_text(small)}</div>" for big, small in cards) + "</div>"
+    return "<div class=cards>" + "".join(f"<div class=card><b>{escaped(big)}</b>{escaped(small)}</div>" for big, small in cards) + "</div>"
 
 
 def _detection(stream):
@@ -136,23 +100,23 @@ def _detection(stream):
     spoken = stream["annotated"]
     speed = stream["speed"]
     parts = ["<h2>Detection in continuous audio</h2>",
-             "<p>" + _text(report_text.detector_line(settings, period, stream["detector"])) + "</p>",
+             "<p>" + escaped(report_text.detector_line(settings, period, stream["detector"])) + "</p>",
              f"<p class=quiet>{speed['audio_seconds'] / 60:.1f} minutes of audio were streamed at {speed['times_real_time_per_core']:.0f} "
              "times real time per core.</p>"]
     if spoken:
         area = stream["recall_area"]
-        parts.append(_picture(detection_pictures.draw_det(stream), "miss rate against false accepts per hour"))
+        parts.append(picture(detection_pictures.draw_det(stream), "miss rate against false accepts per hour"))
         parts.append(f"<p>Area under recall for 0 to 2 false accepts per hour: <b>{area:.3f}</b> (1 is perfect).</p>")
-    parts.append(_picture(detection_pictures.draw_thresholds(stream), "false accepts and misses by threshold"))
+    parts.append(picture(detection_pictures.draw_thresholds(stream), "false accepts and misses by threshold"))
     return "\n".join(parts)
 
 
 def _event_table(events, sound):
-    rows = [(_text(event["keyword"]), f"{event['score']:.2f}", _text(pathlib.PurePath(event["recording"]).name),
+    rows = [(escaped(event["keyword"]), f"{event['score']:.2f}", escaped(pathlib.PurePath(event["recording"]).name),
              f"{event['start_seconds']:.2f}", sound(event["recording"], event["start_seconds"] - BEFORE_SECONDS,
                                                      event["start_seconds"] + AFTER_SECONDS)) for event in events[:SHOWN_SOUNDS]]
     more = f"<p class=quiet>The {SHOWN_SOUNDS} with the highest scores of {len(events)}.</p>" if len(events) > SHOWN_SOUNDS else ""
-    return _table(("taken for", "#score", "recording", "#at second", "listen"), rows) + more
+    return table(("taken for", "#score", "recording", "#at second", "listen"), rows) + more
 
 
 def _false_accepts(stream, sound):
@@ -160,10 +124,10 @@ def _false_accepts(stream, sound):
     for title, figures in (("Recordings without the keywords", stream["ambient"]),
                            ("Beside the words of the annotated recordings", stream["annotated"] and stream["annotated"]["false_accepts"])):
         if figures:
-            parts += [f"<h3>{title}</h3>", "<p>" + _text(report_text.false_accept_line(figures)) + "</p>"]
+            parts += [f"<h3>{title}</h3>", "<p>" + escaped(report_text.false_accept_line(figures)) + "</p>"]
             if figures.get("by_keyword"):
-                rows = [(_text(keyword), str(count)) for keyword, count in figures["by_keyword"].items()]
-                parts.append(_table(("keyword", "#false accepts"), rows))
+                rows = [(escaped(keyword), str(count)) for keyword, count in figures["by_keyword"].items()]
+                parts.append(table(("keyword", "#false accepts"), rows))
             parts.append(_event_table(figures["events"], sound))
     return "\n".join(parts)
 
@@ -172,23 +136,23 @@ def _misses(stream, sound):
     spoken = stream["annotated"]
     if not spoken:
         return ""
-    parts = ["<h2>Missed words and latency</h2>", "<p>" + _text(report_text.miss_line(spoken)) + "</p>"]
+    parts = ["<h2>Missed words and latency</h2>", "<p>" + escaped(report_text.miss_line(spoken)) + "</p>"]
     for name, title in (("by_keyword", "keyword"), ("by_snr", "signal-to-noise ratio"), ("by_level", "level of the speech"),
                         ("by_speaker", "speaker"), ("by_source", "source")):
-        rows = [(_text(row["group"]), str(row["words"]), str(row["misses"]), percent(row["miss_rate"]),
+        rows = [(escaped(row["group"]), str(row["words"]), str(row["misses"]), percent(row["miss_rate"]),
                  " to ".join(percent(end) for end in row["miss_interval"])) for row in spoken[name]]
-        table = _table((title, "#words", "#missed", "#miss rate", "#95 % interval"), rows)
-        parts.append(f"<details><summary>By {title}: {len(rows)} rows</summary>{table}</details>" if len(rows) > LONGEST_TABLE else table)
-    parts.append(_picture(detection_pictures.draw_conditions(stream), "miss rate by condition"))
+        shown = table((title, "#words", "#missed", "#miss rate", "#95 % interval"), rows)
+        parts.append(f"<details><summary>By {title}: {len(rows)} rows</summary>{shown}</details>" if len(rows) > LONGEST_TABLE else shown)
+    parts.append(picture(detection_pictures.draw_conditions(stream), "miss rate by condition"))
     if spoken["missed"]:
         parts.append("<h3>Missed words, the nearest to a detection first</h3>")
-        rows = [(_text(word["keyword"]), f"{word['best_score']:.2f}",
-                 _text(word["conditions"].get("clip") or pathlib.PurePath(word["recording"]).name), f"{word['start_seconds']:.2f}",
-                 _text(_condition_text(word["conditions"])),
+        rows = [(escaped(word["keyword"]), f"{word['best_score']:.2f}",
+                 escaped(word["conditions"].get("clip") or pathlib.PurePath(word["recording"]).name), f"{word['start_seconds']:.2f}",
+                 escaped(_condition_text(word["conditions"])),
                  sound(word["recording"], word["start_seconds"] - 0.3, word["end_seconds"] + 0.3))
                 for word in spoken["missed"][:SHOWN_SOUNDS]]
-        parts.append(_table(("word", "#best score", "clip", "#at second", "conditions", "listen"), rows))
-    parts.append(_picture(detection_pictures.draw_latency(stream), "histogram of the latency"))
+        parts.append(table(("word", "#best score", "clip", "#at second", "conditions", "listen"), rows))
+    parts.append(picture(detection_pictures.draw_latency(stream), "histogram of the latency"))
     return "\n".join(parts)
 
 
@@ -198,15 +162,15 @@ def _condition_text(conditions):
 
 
 def _clips(clips, confusion, sound):
-    parts = [f"<h2>Single clips: {_text(clips['split'])} split</h2>", "<p>" + _text(report_text.clip_line(clips)) + "</p>"]
-    rows = [(_text(row["label"]), str(row["clips"]), percent(row["precision"]), percent(row["recall"]), percent(row["f1"]))
+    parts = [f"<h2>Single clips: {escaped(clips['split'])} split</h2>", "<p>" + escaped(report_text.clip_line(clips)) + "</p>"]
+    rows = [(escaped(row["label"]), str(row["clips"]), percent(row["precision"]), percent(row["recall"]), percent(row["f1"]))
             for row in clips["classes"]]
-    parts += [_table(("class", "#clips", "#precision", "#recall", "#F1"), rows), _picture(confusion, "confusion matrix")]
+    parts += [table(("class", "#clips", "#precision", "#recall", "#F1"), rows), picture(confusion, "confusion matrix")]
     worst = clips.get("worst") or []
     if worst:
         parts.append("<h3>Wrong with the highest score</h3>")
-        parts.append(_table(("clip", "true class", "taken for", "#score", "listen"), [
-            (_text(clip["file"]), _text(clip["label"]), _text(clip["predicted"]), f"{clip['score']:.2f}",
+        parts.append(table(("clip", "true class", "taken for", "#score", "listen"), [
+            (escaped(clip["file"]), escaped(clip["label"]), escaped(clip["predicted"]), f"{clip['score']:.2f}",
              sound(pathlib.Path(clips["data_root"]) / clip["file"])) for clip in worst[:SHOWN_SOUNDS]]))
     return "\n".join(parts)
 
@@ -218,10 +182,10 @@ def _presets(manifest):
     rows = []
     for preset in manifest.detector.presets:
         default = " (default)" if preset.name == manifest.detector.default else ""
-        rows.append((_text(preset.name) + default, f"{preset.settings.threshold / 255:.3f}", str(preset.settings.window_scores),
-                     *map(_text, report_text.preset_cells(preset.measured))))
+        rows.append((escaped(preset.name) + default, f"{preset.settings.threshold / 255:.3f}", str(preset.settings.window_scores),
+                     *map(escaped, report_text.preset_cells(preset.measured))))
     return ("<h2>Presets</h2><p>Calibrated on validation recordings; stored in the manifest.</p>"
-            + _table(("preset", "#threshold", "#window (scores)", "#false accepts per hour", "#95 % bound", "#miss rate", "note"), rows))
+            + table(("preset", "#threshold", "#window (scores)", "#false accepts per hour", "#95 % bound", "#miss rate", "note"), rows))
 
 
 def _model_card(manifest):
@@ -235,7 +199,7 @@ def _model_card(manifest):
             ("licence of the data", manifest.data_licence or "not stated"), ("made with", f"kws_tf {manifest.kws_tf_version}"),
             *((name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else value)
               for name, value in manifest.metrics.items() if isinstance(value, (int, float, str)))]
-    return "<h2>Model card</h2>" + _table(("", ""), [(_text(name), _text(value)) for name, value in rows])
+    return "<h2>Model card</h2>" + table(("", ""), [(escaped(name), escaped(value)) for name, value in rows])
 
 
 def _costs(manifest):
@@ -248,9 +212,9 @@ def _costs(manifest):
                  for part in manifest.cost.parts]
         rows += [(f"one inference with {time.interpreter}, {time.kernels} kernels", f"{time.milliseconds:.3f} ms on {manifest.cost.host}")
                  for time in manifest.cost.host_times]
-    return "<h2>Cost</h2>" + _table(("", ""), [(_text(name), _text(value)) for name, value in rows])
+    return "<h2>Cost</h2>" + table(("", ""), [(escaped(name), escaped(value)) for name, value in rows])
 
 
 def _limits(clips, stream):
     return "<h2>What these numbers do not show</h2><ul>" + "".join(
-        f"<li>{_text(line)}</li>" for line in report_text.limits(clips, stream)) + "</ul>"
+        f"<li>{escaped(line)}</li>" for line in report_text.limits(clips, stream)) + "</ul>"

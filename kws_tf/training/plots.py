@@ -13,7 +13,6 @@ def draw_curves(history, path, title, monitor="accuracy"):
         title: of the figure.
         monitor: validation metric that picked the best epoch.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     epochs = [row["epoch"] for row in history]
@@ -28,7 +27,6 @@ def draw_curves(history, path, title, monitor="accuracy"):
     if "sparsity" in history[0]:
         panels.append(("Gates", "closed gates [%]", {"training": "sparsity"}))
     figure = Figure(figsize=(5 * len(panels), 4.2), layout="constrained")
-    FigureCanvasAgg(figure)
     figure.suptitle(title, parse_math=False)
     for axes, (name, unit, curves) in zip(figure.subplots(1, len(panels)), panels, strict=True):
         scale = 100 if "%" in unit else 1
