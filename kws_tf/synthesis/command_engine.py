@@ -1,20 +1,16 @@
 """CommandEngine: any program that writes speech into a file."""
 
 import dataclasses
-import pathlib
 import shlex
 import shutil
 import string
-import subprocess
-import tempfile
 
-from kws_tf import audio
-from kws_tf.errors import AudioError, ConfigError
+from kws_tf.errors import ConfigError
+from kws_tf.synthesis import speech_program
 from kws_tf.synthesis.engine import Take
 
 _FIELDS = {"text", "output", "voice", "seed", "speed"}
 _FASTEST = 2.5
-_TIMEOUT_S = 120
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,18 +63,6 @@ class CommandEngine:
         return {**voice, "speed": round(1.1 * voice["speed"], 2)}
 
     def speak(self, text, voice, seed):
-        with tempfile.TemporaryDirectory() as folder:
-            output = pathlib.Path(folder) / "speech.wav"
-            words = [word.format(text=text, output=output, seed=seed, **voice) for word in shlex.split(self.command)]
-            try:
-                done = subprocess.run(words, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT_S, check=False,
-                                      stdin=subprocess.DEVNULL)
-            except (OSError, subprocess.TimeoutExpired) as error:
-                raise AudioError(f"--command: {shlex.join(words)} could not be run to its end: {error}.") from error
-            if done.returncode or not output.exists():
-                reason = f"ended with status {done.returncode}" if done.returncode else "wrote no file"
-                said = (done.stderr or done.stdout).strip().splitlines()
-                raise AudioError(f"--command: {shlex.join(words)} {reason}" + (f": {said[-1]}" if said else "."))
-            recording = audio.read(output)
-        samples = recording.samples / 32768 if recording.samples.dtype.kind == "i" else recording.samples
-        return samples.mean(axis=1, dtype="float64"), recording.sample_rate
+        words = shlex.split(self.command)
+        return speech_program.speak(lambda output: [word.format(text=text, output=output, seed=seed, **voice) for word in words],
+                                    "--command")

@@ -1,8 +1,8 @@
-"""What the machinery asks of a text-to-speech engine, and the choice of one."""
+"""What the machinery asks of a text-to-speech engine, and the choice of one or several."""
 
 import typing
 
-from kws_tf.errors import ConfigError
+from kws_tf.errors import ConfigError, KwsError
 
 
 class Take(typing.NamedTuple):
@@ -42,7 +42,7 @@ class Engine(typing.Protocol):
         """
 
 
-NAMES = ("espeak", "piper", "command")
+NAMES = ("espeak", "flite", "festival", "pico", "piper", "command")
 
 
 def choose(name, *, language, voices=(), command=""):
@@ -51,7 +51,8 @@ def choose(name, *, language, voices=(), command=""):
     Args:
         name: one of NAMES.
         language: code, "en" for all accents of English that the engine has.
-        voices: values of --voice: files of Piper voices, names for a command; accents of espeak-ng, all if empty.
+        voices: values of --voice: files of Piper voices, names for a command, voices of Flite, Festival and Pico, all if empty; accents of
+            espeak-ng, all if empty.
         command: value of --command.
 
     Returns:
@@ -64,6 +65,8 @@ def choose(name, *, language, voices=(), command=""):
         from kws_tf.synthesis.espeak_engine import EspeakEngine
 
         return EspeakEngine(language, tuple(voices))
+    if name in _recorded():
+        return _recorded()[name](language, tuple(voices))
     if name == "piper":
         from kws_tf.synthesis.piper_engine import PiperEngine
 
@@ -73,3 +76,62 @@ def choose(name, *, language, voices=(), command=""):
 
         return CommandEngine(command, tuple(voices))
     raise ConfigError(f"--engine={name}: expected one of {', '.join(NAMES)}.")
+
+
+def choose_all(names, *, language, voices=(), command=""):
+    """The engine for one or more --engine.
+
+    Args:
+        names: of NAMES, each once. language, command: see `choose`.
+        voices: values of --voice, see `choose`. With more than one engine each begins with the name of its own: "flite:slt".
+
+    Returns:
+        Engine: the one, or an EngineMix.
+
+    Raises:
+        ConfigError: an engine is named twice, or a voice belongs to none.
+        KwsError: see `choose`.
+    """
+    if len(names) == 1:
+        return choose(names[0], language=language, voices=voices, command=command)
+    from kws_tf.synthesis.engine_mix import EngineMix
+
+    if not names or len(set(names)) < len(names):
+        raise ConfigError(f"--engine: expected one engine or several different ones; received {', '.join(names) or 'none'}.")
+    own = {name: [] for name in names}
+    for voice in voices:
+        name, colon, rest = voice.partition(":")
+        if not colon or name not in own:
+            raise ConfigError(f"--voice={voice}: with several engines a voice begins with the name of its engine, one of "
+                              f"{', '.join(names)}, and a colon, such as --voice={names[-1]}:NAME.")
+        own[name].append(rest)
+    return EngineMix(tuple((name, choose(name, language=language, voices=own[name], command=command)) for name in names))
+
+
+def find_installed(language):
+    """Free engines that can speak a language here: espeak-ng, and what Debian has of voices recorded from people.
+
+    Args:
+        language: code.
+
+    Returns:
+        (list of names, {name of an engine that knows the language and is not installed: Debian's packages for it}).
+    """
+    present, missing = ["espeak"], {}
+    for name, engine in _recorded().items():
+        if not engine.knows(language):
+            continue
+        try:
+            engine(language)
+            present.append(name)
+        except KwsError:
+            missing[name] = engine.package
+    return present, missing
+
+
+def _recorded():
+    from kws_tf.synthesis.festival_engine import FestivalEngine
+    from kws_tf.synthesis.flite_engine import FliteEngine
+    from kws_tf.synthesis.pico_engine import PicoEngine
+
+    return {"flite": FliteEngine, "festival": FestivalEngine, "pico": PicoEngine}

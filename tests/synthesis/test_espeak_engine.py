@@ -55,5 +55,5 @@ def test_pronounces_in_the_language():
 
 def test_an_engine_is_chosen_by_name():
     assert engine_module.choose("espeak", language="en", voices=["en-us"]) == EspeakEngine("en", ("en-us",))
-    with pytest.raises(ConfigError, match="--engine=festival: expected one of espeak, piper, command"):
-        engine_module.choose("festival", language="en")
+    with pytest.raises(ConfigError, match="--engine=mbrola: expected one of espeak, flite, festival, pico, piper, command"):
+        engine_module.choose("mbrola", language="en")
