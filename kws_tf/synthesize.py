@@ -2,6 +2,7 @@
 
     python -m kws_tf.synthesize --phrase "hey jarvis" --output data/jarvis
     python -m kws_tf.synthesize --phrase computer --phrase alexa --output data/wake --recordings my_recordings
+    python -m kws_tf.synthesize --phrase "hey jarvis" --output data/jarvis --engine espeak --engine flite --engine festival
     python -m kws_tf.synthesize --phrase "hey jarvis" --output data/jarvis --engine piper --voice en_US-libritts-high.onnx
     python -m kws_tf.synthesize --phrase "hey jarvis" --output data/jarvis --engine command \\
         --command "say -v {voice} -o {output} {text}" --voice Samantha --voice Daniel --voice Karen
@@ -10,8 +11,12 @@ The folder is a data set for kws_tf.train: {training,validation,testing}/<class>
 _silence_, noise/ for --noise_dir, and manifest.jsonl, which tells text, phonemes, speaker, voice and seed of every clip. No speaker is
 in two splits. A run that was interrupted goes on where it ended; equal flags give equal files. Works offline.
 
+With several engines each speaks as many clips of every class and kind of training as each other; the speakers of the first are dealt to
+training, validation and testing, the voices of the others speak in training alone.
+
 Licences: the speech of espeak-ng and the noise are free to use; espeak-ng itself (GPL-3.0-or-later) is loaded when this program runs.
-Words come from wordfreq (lists CC BY-SA 4.0) unless --word_list is given. For Piper and other programs see the licence of the voice.
+Words come from wordfreq (lists CC BY-SA 4.0) unless --word_list is given. Flite and Festival are free for every use, Pico is Apache-2.0;
+for Piper and other programs see the licence of the voice.
 """
 
 from absl import flags
@@ -19,6 +24,7 @@ from absl import flags
 from kws_tf.counted import counted
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_numbers, refuse_arguments, run
+from kws_tf.synthesis.engine import NAMES
 
 FLAGS = flags.FLAGS
 SHOWN_NEAR_MISSES = 12
@@ -30,9 +36,10 @@ def define(flag_values=FLAGS):
     flags.DEFINE_multi_string("phrase", [], "What to detect; give it once per class.", **place)
     flags.DEFINE_string("output", "", "Folder to make.", **place)
     flags.DEFINE_string("language", "en", "Language of phrases and other words: en takes all accents, en-gb those of Britain.", **place)
-    flags.DEFINE_enum("engine", "espeak", ["espeak", "piper", "command"], "Who speaks.", **place)
-    flags.DEFINE_multi_string("voice", [], "Piper: FILE.onnx; command: what {voice} becomes; espeak: an accent. Give it once per voice.",
-                              **place)
+    flags.DEFINE_multi_enum("engine", ["espeak"], NAMES, "Who speaks. Give it once per engine: all speak equally often in training, the "
+                            "first alone in validation and testing.", **place)
+    flags.DEFINE_multi_string("voice", [], "Piper: FILE.onnx; command: what {voice} becomes; espeak: an accent; flite, festival, pico: a "
+                              "name, all if none is given. Give it once per voice; with several engines as ENGINE:VOICE.", **place)
     flags.DEFINE_string("command", "", "Engine command: a program and its arguments with {text} and {output}; {voice}, {speed} and {seed} "
                         "if it knows them.", **place)
     define_numbers("positives", (2000, 250, 250), "Clips of each phrase in training,validation,testing.", int, **place)
@@ -73,6 +80,9 @@ def describe(planned, recordings):
         counts = {label: sum(clip.label == label for clip in own) for label in dict.fromkeys(clip.label for clip in own)}
         print(f"{split:10}  {counted(len(own), 'clip')} by {counted(len(speakers), 'speaker')}: "
               + ", ".join(f"{label} {n}" for label, n in counts.items()))
+        spoken = [clip.voice["engine"] for clip in own if "engine" in clip.voice]
+        if spoken:
+            print(f"{'':10}  spoken by {', '.join(f'{name} {spoken.count(name)}' for name in dict.fromkeys(spoken))}")
     for phrase, found in planned.near_misses.items():
         shown = ", ".join(f"{miss.text} ({miss.distance:g})" for miss in found[:SHOWN_NEAR_MISSES])
         print(f"{counted(len(found), 'near miss', 'near misses')} of {phrase!r} by phoneme edit distance: {shown}"
@@ -87,11 +97,11 @@ def main(argv):
         raise ConfigError("--output is missing: the folder to make.")
     if FLAGS.speaker_pattern and not FLAGS.recordings:
         raise ConfigError("--speaker_pattern belongs to --recordings; give both.")
-    if FLAGS.command and FLAGS.engine != "command":
+    if FLAGS.command and "command" not in FLAGS.engine:
         raise ConfigError("--command belongs to --engine=command; give both.")
     from kws_tf.synthesis import clip_plan, clip_set, engine, other_speech, recordings
 
-    chosen = engine.choose(FLAGS.engine, language=FLAGS.language, voices=FLAGS.voice, command=FLAGS.command)
+    chosen = engine.choose_all(FLAGS.engine, language=FLAGS.language, voices=FLAGS.voice, command=FLAGS.command)
     config = settings()
     own = [*(recordings.find(FLAGS.recordings, config, FLAGS.speaker_pattern) if FLAGS.recordings else ()),
            *(other_speech.find(FLAGS.negatives, config) if FLAGS.negatives else ())]

@@ -12,6 +12,8 @@ again; an interrupted training goes on after its last epoch.
 in it are kept apart, and without them its recordings are dealt. Those of training are cut into pieces that the network learns from, and
 mined (what was wrongly taken for the phrase joins the training); those of validation choose the thresholds, those of testing count the
 false accepts. Without --negatives thresholds are set on synthetic speech, and the false accepts of real life are unknown.
+
+The phrase is spoken by espeak-ng, and by the voices of Flite, Festival and SVOX Pico where these are installed; --engine fixes the choice.
 """
 
 import hashlib
@@ -27,6 +29,7 @@ from kws_tf import atomic_file, program, shipped
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_config, refuse_arguments, run
+from kws_tf.synthesis.engine import NAMES, find_installed
 
 FLAGS = flags.FLAGS
 STATE_FILE = "wakeword.json"
@@ -47,6 +50,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("mining_rounds", 1, "Rounds of mining and training again; needs --negatives.", lower_bound=0, **place)
     flags.DEFINE_float("target_fa_per_hour", 0.5, "False accepts per hour that the balanced preset aims at.", lower_bound=1e-6, **place)
     flags.DEFINE_string("recipe", str(shipped.folder("flags") / "wakeword.cfg"), "Flagfile of the training.", **place)
+    flags.DEFINE_multi_enum("engine", [], NAMES, "Who speaks, see kws_tf.synthesize; give it once per engine. By default espeak, and of "
+                            "flite, festival and pico those that are installed and know the language.", **place)
     flags.DEFINE_string("synthesize_flags", "", 'More flags for kws_tf.synthesize, such as "--positives=4000,500,500 --language=de".',
                         **place)
     flags.DEFINE_string("train_flags", "", 'More flags for kws_tf.train, such as "--tau=2 --epochs=80".', **place)
@@ -171,6 +176,40 @@ def clip_duration(recipe, train_flags):
     return values.clip_duration
 
 
+def engines(synthesize_flags):
+    """--engine for kws_tf.synthesize, and a line about it.
+
+    Args:
+        synthesize_flags: list of further flags of kws_tf.synthesize. With --engine or --voice among them the choice is theirs.
+
+    Returns:
+        (list of flags, none for espeak-ng alone; text, "" if nothing was looked for).
+
+    Raises:
+        ConfigError: --engine is given in both places.
+    """
+    values = flags.FlagValues()
+    flags.DEFINE_string("language", "en", "", flag_values=values)
+    flags.DEFINE_multi_string("engine", [], "", flag_values=values)
+    flags.DEFINE_multi_string("voice", [], "", flag_values=values)
+    try:
+        values(["wakeword", *synthesize_flags], known_only=True)
+    except flags.Error as error:
+        raise ConfigError(f"--synthesize_flags: {error}") from error
+    if FLAGS.engine:
+        if values.engine:
+            raise ConfigError("--engine is given, and in --synthesize_flags again; give it in one place.")
+        return [f"--engine={name}" for name in FLAGS.engine], ""
+    if values.engine or values.voice:
+        return [], ""
+    present, missing = find_installed(values.language)
+    text = f"Engines that speak {values.language}: {', '.join(present)} (--engine fixes the choice)."
+    if missing:
+        packages = "; ".join(f"{name}: apt install {package}" for name, package in missing.items())
+        text += f" Not installed, with voices recorded from people: {packages}."
+    return [f"--engine={name}" for name in present] if len(present) > 1 else [], text
+
+
 def prepare(chain, other_speech):
     """Data and rooms; returns the flags of training.
 
@@ -182,8 +221,11 @@ def prepare(chain, other_speech):
     own = [text for name, folder in (("recordings", FLAGS.recordings), ("negatives", other_speech)) if folder
            for text in (f"--{name}", folder)]
     phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
-    chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own,
-               *words("synthesize_flags"))
+    further = words("synthesize_flags")
+    chosen, text = engines(further)
+    if text:
+        print(f"\n{text}", flush=True)
+    chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own, *chosen, *further)
     rooms = FLAGS.rir_dir or output / "rooms"
     if not FLAGS.rir_dir:
         chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)

@@ -61,3 +61,20 @@ def test_a_dry_run_tells_and_makes_nothing(run, tmp_path, capsys):
 def test_wrong_flags_are_one_clear_error(run, arguments, message):
     with pytest.raises((ConfigError, flags.IllegalFlagValueError), match=message):
         run(*arguments)
+
+
+def test_several_engines_speak_in_one_set(run, tmp_path, monkeypatch, capsys):
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "flite").write_text('#!/bin/sh\n[ "$1" = -lv ] && echo "Voices available: kal16 slt" || echo "version: x"\n')
+    (programs / "flite").chmod(0o755)
+    monkeypatch.setenv("PATH", str(programs))
+    arguments = ("--phrase=computer", "--output", tmp_path / "set", "--dry_run", *SMALL, "--positives=4,1,1")
+    run(*arguments, "--engine=espeak", "--engine=flite", "--voice=flite:slt")
+    output = capsys.readouterr().out
+    assert "training    14 clips by 45 speakers: computer 4, _unknown_ 8, _silence_ 2\n            spoken by espeak 6, flite 6\n" in output
+    assert "spoken by espeak 3\n" in output
+    with pytest.raises(ConfigError, match="2 speakers, too few for .* an engine with more speakers before this one: --engine=espeak"):
+        run(*arguments, "--engine=flite")
+    with pytest.raises(flags.IllegalFlagValueError, match="espeak|flite|festival"):
+        run(*arguments, "--engine=espeak,flite")

@@ -14,8 +14,9 @@ from kws_tf.errors import ConfigError, KwsError
 
 @pytest.fixture
 def run(monkeypatch):
-    """Runs the chain with programs that only leave their mark; returns the commands that ran."""
+    """Runs the chain with programs that only leave their mark and with espeak-ng alone; returns the commands that ran."""
     commands, failing = [], set()
+    monkeypatch.setattr(wakeword, "find_installed", lambda language: (["espeak"], {}))
 
     def fake_run(command, env, check):
         assert command[1] == "-m" and env["TF_CPP_MIN_LOG_LEVEL"] and not check
@@ -65,6 +66,33 @@ def test_from_phrases_alone(run, tmp_path, capsys):
     assert value(commands, "calibrate", "--ambient") == f"{data}/validation/_unknown_"
     output = capsys.readouterr().out
     assert f"model   {model}" in output and "== train\npython -m kws_tf.train --flagfile" in output
+
+
+def engines_of(commands):
+    return [argument.removeprefix("--engine=") for argument in commands[0][1] if argument.startswith("--engine")]
+
+
+def test_engines_that_are_installed_speak(run, tmp_path, monkeypatch, capsys):
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    assert engines_of(run(*arguments)) == [], "as before there were others"
+    assert "\nEngines that speak en: espeak (--engine fixes the choice).\n" in capsys.readouterr().out
+    asked = []
+    monkeypatch.setattr(wakeword, "find_installed", lambda language: asked.append(language) or (["espeak", "flite"], {"pico": "a b"}))
+    assert engines_of(run(*arguments)) == ["espeak", "flite"], "another command: it is run again"
+    assert "Engines that speak en: espeak, flite (--engine fixes the choice). Not installed, with voices recorded from people: pico: " \
+        "apt install a b.\n" in capsys.readouterr().out
+    run(*arguments, "--synthesize_flags=--unknowns=9,9,9 --language de")
+    assert asked == ["en", "de"]
+
+
+def test_engines_that_are_named_speak_alone(run, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(wakeword, "find_installed", None)
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    assert engines_of(run(*arguments, "--engine=espeak", "--engine=pico", "--synthesize_flags=--voice=pico:en-US")) == ["espeak", "pico"]
+    assert engines_of(run(*arguments, "--synthesize_flags=--engine=piper --voice x.onnx")) == ["piper"]
+    assert engines_of(run(*arguments, "--synthesize_flags=--voice=en-gb")) == [] and "Engines that speak" not in capsys.readouterr().out
+    with pytest.raises(ConfigError, match="--engine is given, and in --synthesize_flags again"):
+        run(*arguments, "--engine=espeak", "--synthesize_flags=--engine=piper")
 
 
 def test_what_is_done_is_not_done_again_unless_it_changes(run, tmp_path, capsys):

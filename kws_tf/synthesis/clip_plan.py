@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from kws_tf.config import SPLITS
-from kws_tf.synthesis import noise, speakers
+from kws_tf.synthesis import engine_mix, noise, speakers
 from kws_tf.synthesis.espeak_engine import pronounce
 from kws_tf.synthesis.settings import SILENCE, UNKNOWN, is_letter
 from kws_tf.synthesis.texts import Piece, Texts, rounds
@@ -64,6 +64,9 @@ class Plan:
 def plan(settings, engine):
     """Draws every clip of the set; nothing is spoken.
 
+    In training each engine of a mix speaks as many clips of every class and kind as each other, to within one. Validation and testing are
+    spoken by the first, whose speakers are many enough to be dealt.
+
     Args:
         settings: SynthesisConfig.
         engine: Engine.
@@ -76,26 +79,30 @@ def plan(settings, engine):
     """
     rng = np.random.default_rng(settings.seed)
     dealt = speakers.split(engine.speakers(), dict(zip(SPLITS, settings.speaker_shares, strict=True)), rng)
+    casts = {split: (group,) for split, group in dealt.items()}
+    casts["training"] += engine_mix.training_casts(engine)
     texts = Texts(settings, rng)
     clips = []
     for index, split in enumerate(SPLITS):
-        draw = _Draw(settings, engine, split, dealt[split], rng)
+        draw = _Draw(settings, engine, split, casts[split], rng)
         for phrase, label in zip(settings.phrases, settings.labels, strict=True):
             endings = rounds(settings.intonations, settings.positives[index], rng)
             clips += draw.spoken(label, [("positive", (Piece(phrase + ending),)) for ending in endings])
         clips += draw.spoken(UNKNOWN, list(texts.negatives(split, settings.kinds, settings.unknowns[index], rng)))
         clips += draw.silent(settings.silences[index])
-    return Plan(_with_phonemes(clips, settings.language), texts.near_misses, dealt)
+    return Plan(_with_phonemes(clips, settings.language), texts.near_misses, {split: sum(cast, ()) for split, cast in casts.items()})
 
 
 class _Draw:
-    def __init__(self, settings, engine, split, speakers_of_split, rng):
-        self.settings, self.engine, self.split, self.speakers, self.rng = settings, engine, split, speakers_of_split, rng
+    def __init__(self, settings, engine, split, casts, rng):
+        self.settings, self.engine, self.split, self.casts, self.rng = settings, engine, split, casts, rng
         self.noisy = split in settings.noisy_splits
 
     def spoken(self, label, says):
-        rng, settings = self.rng, self.settings
-        for index, ((kind, pieces), speaker) in enumerate(zip(says, rounds(self.speakers, len(says), rng), strict=True)):
+        rng, settings, n_casts = self.rng, self.settings, len(self.casts)
+        turns = [rounds(cast, -(-len(says) // n_casts), rng) for cast in self.casts]
+        for index, (kind, pieces) in enumerate(says):
+            speaker = turns[index % n_casts][index // n_casts]
             take = speaker[rng.integers(len(speaker))]
             noise_kind, snr_db = str(rng.choice(list(noise.NOISES))), round(rng.uniform(*settings.snr_db), 1)
             yield Clip(

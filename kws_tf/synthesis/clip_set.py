@@ -104,8 +104,17 @@ def _check_same(output_dir, identity):
     except (OSError, ValueError):
         found = None
     if found != identity:
-        kind = "something else" if found is None else "a set of other settings or of another version"
+        kind = "something else" if found is None else _difference(found, identity)
         raise DatasetError(f"synthesis: {output_dir} exists and holds {kind}. Delete it, or choose another folder.")
+
+
+def _difference(found, identity):
+    """What a set of another identity is, in words."""
+    try:
+        theirs, ours = found["engine"]["engine"], identity["engine"]["engine"]
+    except (KeyError, TypeError):
+        theirs = ours = ""
+    return f"a set spoken by {theirs}, not by {ours} (--engine)" if theirs != ours else "a set of other settings or of another version"
 
 
 def _resume(partial, identity, clips):

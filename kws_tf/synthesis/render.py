@@ -53,7 +53,8 @@ def render(clip, settings, engine):
         voice = engine.faster(clip.voice)
         if voice is None:
             raise DatasetError(f"synthesis: {clip.pieces[0].text!r} by {clip.speaker!r} does not fit into "
-                               f"{settings.clip_seconds:g} s at any speed. Use a longer --clip_duration.")
+                               f"{settings.clip_seconds:g} s at any speed. Use a longer --clip_duration; or, if this voice alone is "
+                               "too slow, leave it out: give --voice for each of the others.")
         clip = dataclasses.replace(clip, voice=voice)
         speech = utterance(clip, settings, engine)
     if len(speech) > settings.clip_samples:

@@ -74,7 +74,8 @@ def split(speakers, shares, rng):
             start = round(end)
     empty = [name for name, group in dealt.items() if not group]
     if empty:
-        raise ConfigError(f"speakers: {counted(len(speakers), 'speaker')}, too few for a share of {shares[empty[0]]:g} for {empty[0]}.")
+        raise ConfigError(f"speakers: {counted(len(speakers), 'speaker')}, too few for a share of {shares[empty[0]]:g} for {empty[0]}. "
+                          "Give --voice more often, or an engine with more speakers before this one: --engine=espeak --engine=...")
     return {name: tuple(group) for name, group in dealt.items()}
 
 
