@@ -11,6 +11,8 @@ _VOICES = "festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts"
 # One line per voice: name, language, gender. A voice that cannot be loaded is passed over.
 _LIST = """(mapcar (lambda (name) (unwind-protect (let ((facts (cadr (voice.description name))))
  (format t "voice %s %s %s\\n" name (cadr (assoc 'language facts)) (cadr (assoc 'gender facts)))) nil)) (voice.list))"""
+# Of Scheme. Half a minute of speech needs no more; the default of ten million costs most of the time of a short text, and 330 MB.
+_HEAP_CELLS = "1000000"
 _SCRIPT = """(voice_{voice})
 {settings}
 (utt.save.wave (SynthText "{text}") "{output}" 'riff)
@@ -57,4 +59,4 @@ class FestivalEngine(ProgramEngine):
         quoted = letters_of_english(text, self.name).replace("\\", " ").replace('"', " ")
         script = output.with_suffix(".scm")
         script.write_text(_SCRIPT.format(voice=name, settings=settings, text=quoted, output=output), encoding="utf-8")
-        return [self.path(), "--batch", str(script)]
+        return [self.path(), "--heap", _HEAP_CELLS, "--batch", str(script)]

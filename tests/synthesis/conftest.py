@@ -93,10 +93,10 @@ else:
 FESTIVAL = """
 if said == ["--version"]:
     print("festival: Festival Speech Synthesis System: 9.5.0:release December 2017")
-elif said[0] == "--batch" and "voice.list" in said[1]:
+elif "voice.list" in said[-1]:
     print("voice us_hts english female\\nvoice el_diphone spanish male\\nvoice us_clunits english male\\nvoice kal_diphone english male")
 else:
-    script = pathlib.Path(said[1]).read_text()
+    script = pathlib.Path(said[-1]).read_text()
     (pathlib.Path(__file__).parent / "script.scm").write_text(script)
     tone(script.splitlines()[-1].split('"')[-2])
 """
