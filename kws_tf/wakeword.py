@@ -176,17 +176,18 @@ def clip_duration(recipe, train_flags):
     return values.clip_duration
 
 
-def engines(synthesize_flags):
+def engines(synthesize_flags, data):
     """--engine for kws_tf.synthesize, and a line about it.
 
     Args:
         synthesize_flags: list of further flags of kws_tf.synthesize. With --engine or --voice among them the choice is theirs.
+        data: folder of the data set, which may be there already.
 
     Returns:
         (list of flags, none for espeak-ng alone; text, "" if nothing was looked for).
 
     Raises:
-        ConfigError: --engine is given in both places.
+        ConfigError: --engine is given in both places, or not at all and the data set that is there was spoken by others than are found.
     """
     values = flags.FlagValues()
     flags.DEFINE_string("language", "en", "", flag_values=values)
@@ -199,15 +200,28 @@ def engines(synthesize_flags):
     if FLAGS.engine:
         if values.engine:
             raise ConfigError("--engine is given, and in --synthesize_flags again; give it in one place.")
-        return [f"--engine={name}" for name in FLAGS.engine], ""
+        return _flags(FLAGS.engine), ""
     if values.engine or values.voice:
         return [], ""
+    from kws_tf.synthesis.clip_set import spoken_by
+
     present, missing = find_installed(values.language)
+    before = spoken_by(data)
+    # Now, and not by the step that would fail: a step that was begun with another command makes all later ones run again.
+    if before not in ("", ", ".join(present)):
+        same = " ".join(f"--engine={name}" for name in before.split(", "))
+        raise ConfigError(f"{data} was spoken by {before}; the engines that are found now are {', '.join(present)}. Go on with {same}, or "
+                          "choose another --output.")
     text = f"Engines that speak {values.language}: {', '.join(present)} (--engine fixes the choice)."
     if missing:
         packages = "; ".join(f"{name}: apt install {package}" for name, package in missing.items())
         text += f" Not installed, with voices recorded from people: {packages}."
-    return [f"--engine={name}" for name in present] if len(present) > 1 else [], text
+    return _flags(present), text
+
+
+def _flags(names):
+    # None for espeak-ng alone: so folders that were begun before there were others go on.
+    return [] if names == ["espeak"] else [f"--engine={name}" for name in names]
 
 
 def prepare(chain, other_speech):
@@ -222,7 +236,7 @@ def prepare(chain, other_speech):
            for text in (f"--{name}", folder)]
     phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
     further = words("synthesize_flags")
-    chosen, text = engines(further)
+    chosen, text = engines(further, data)
     if text:
         print(f"\n{text}", flush=True)
     chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own, *chosen, *further)

@@ -85,6 +85,19 @@ def test_engines_that_are_installed_speak(run, tmp_path, monkeypatch, capsys):
     assert asked == ["en", "de"]
 
 
+def test_a_folder_is_not_begun_anew_because_more_engines_are_found(run, tmp_path, monkeypatch):
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    run(*arguments)
+    (tmp_path / "wake" / "data").mkdir()
+    (tmp_path / "wake" / "data" / "synthesis.json").write_text(json.dumps({"engine": {"engine": "espeak"}}))
+    monkeypatch.setattr(wakeword, "find_installed", lambda language: (["espeak", "flite"], {}))
+    with pytest.raises(ConfigError, match="data was spoken by espeak; .* now are espeak, flite. Go on with --engine=espeak, or choose"):
+        run(*arguments)
+    assert run(*arguments, "--engine=espeak") == [], "what was done before stays done"
+    (tmp_path / "wake" / "data" / "synthesis.json").write_text(json.dumps({"engine": {"engine": "espeak, flite"}}))
+    assert engines_of(run(*arguments)) == ["espeak", "flite"]
+
+
 def test_engines_that_are_named_speak_alone(run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(wakeword, "find_installed", None)
     arguments = ("--phrase=computer", "--output", tmp_path / "wake")

@@ -98,23 +98,24 @@ def read_manifest(folder):
         raise DatasetError(f"{path}: not the manifest of a synthesised set ({error}).") from error
 
 
+def spoken_by(folder):
+    """Names of the engines of a set, "espeak, flite"; "" if there is none that can be read."""
+    try:
+        return json.loads((pathlib.Path(folder) / SETTINGS_FILE).read_text(encoding="utf-8"))["engine"]["engine"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _check_same(output_dir, identity):
     try:
         found = json.loads((output_dir / SETTINGS_FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         found = None
     if found != identity:
-        kind = "something else" if found is None else _difference(found, identity)
+        theirs, ours = spoken_by(output_dir), identity["engine"]["engine"]
+        kind = ("something else" if found is None else "a set of other settings or of another version" if theirs in ("", ours) else
+                f"a set spoken by {theirs}, not by {ours} (--engine)")
         raise DatasetError(f"synthesis: {output_dir} exists and holds {kind}. Delete it, or choose another folder.")
-
-
-def _difference(found, identity):
-    """What a set of another identity is, in words."""
-    try:
-        theirs, ours = found["engine"]["engine"], identity["engine"]["engine"]
-    except (KeyError, TypeError):
-        theirs = ours = ""
-    return f"a set spoken by {theirs}, not by {ours} (--engine)" if theirs != ours else "a set of other settings or of another version"
 
 
 def _resume(partial, identity, clips):
