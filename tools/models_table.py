@@ -23,16 +23,17 @@ from kws_tf.config import FEATURE_PRESETS, FeatureConfig, ModelConfig, RunConfig
 from kws_tf.errors import ConfigError  # noqa: E402
 from kws_tf.evaluation.intervals import change_interval, sign_test, wilson_interval  # noqa: E402
 from kws_tf.flags import run  # noqa: E402
-from tools import model_picture  # noqa: E402
+from tools import model_picture, stream_picture  # noqa: E402
 from tools.document_tables import replace_tables  # noqa: E402
 
 FLAGS = flags.FLAGS
 DOCS = pathlib.Path(__file__).resolve().parents[1] / "docs"
 PAGE, PICTURE, COSTS, RESULTS = DOCS / "models.md", DOCS / "models.png", DOCS / "model_costs.json", DOCS / "results"
 INTEGER_PAGE, README, WAKEWORD_PAGE = DOCS / "integer_file.md", DOCS.parent / "README.md", DOCS / "wakeword.md"
+WAKEWORD_PICTURE = DOCS / "wakeword.png"
 # Page -> what this tool writes there.
 TABLES = {"docs/models.md": ("counts", "files", "accuracy"), "docs/integer_file.md": ("accuracy",), "README.md": ("accuracy",),
-          "docs/wakeword.md": ("real_voices",)}
+          "docs/wakeword.md": ("real_voices", "real_voices_all")}
 CLASSES = 12
 PAPER_FRAMES = 101
 CALIBRATION_CLIPS = 4
@@ -322,9 +323,21 @@ def stream_table(records):
     return lines
 
 
+def stream_groups(records):
+    """The records of streams in lists of those that were measured on the same recordings, the shortest first."""
+    return [[record for record in records if record["hours"] == hours] for hours in sorted({record["hours"] for record in records})]
+
+
 def wakeword_page(text, records):
-    """docs/wakeword.md with its table made anew from what is recorded."""
-    return replace_tables(text, {"real_voices": stream_table(records)}, "docs/wakeword.md")
+    """docs/wakeword.md with its tables made anew from what is recorded."""
+    names = TABLES["docs/wakeword.md"]
+    tables = {name: stream_table(group) for name, group in zip(names, stream_groups(records), strict=True)}
+    return replace_tables(text, tables, "docs/wakeword.md")
+
+
+def stream_digest(records):
+    """What the picture of docs/wakeword.md was drawn from, as a number in its metadata."""
+    return hashlib.sha256(json.dumps([records, stream_picture.VERSION], sort_keys=True).encode()).hexdigest()
 
 
 def digest(costs, records):
@@ -353,7 +366,8 @@ def main(argv):
     atomic_file.write_text(README, readme(README.read_text(encoding="utf-8"), costs, records))
     streams = read_streams()
     atomic_file.write_text(WAKEWORD_PAGE, wakeword_page(WAKEWORD_PAGE.read_text(encoding="utf-8"), streams))
-    print(f"written: {PICTURE}, {', '.join(TABLES)} ({len(records)} records of clips, {len(streams)} of streams)")
+    stream_picture.draw(stream_groups(streams), WAKEWORD_PICTURE, stream_digest(streams))
+    print(f"written: {PICTURE}, {WAKEWORD_PICTURE}, {', '.join(TABLES)} ({len(records)} records of clips, {len(streams)} of streams)")
 
 
 if __name__ == "__main__":

@@ -47,6 +47,7 @@ FILES = {
 }
 # False accepts that a wake word may make in the whole of its ambient recordings.
 ALLOWED = (0, 1, 3, 10)
+LONGEST_CURVE = 30
 # Settings that name a place of the machine: a record keeps the last part alone.
 FOLDERS = ("data_root", "noise_dir", "rir_dir", "index", "initial_weights")
 KEPT = ("clips", "correct", "accuracy", "accuracy_interval", "balanced_accuracy")
@@ -218,9 +219,15 @@ def record_of_stream(name, config, paths, title, place):
             settings = values["detector"]["settings"]
             best[str(allowed)] = {"hits": point["hits"], "false_accepts": point["false_accepts"], "threshold": point["threshold"],
                                   "window_seconds": round(settings["window_scores"] * values["detector"]["score_seconds"], 3)}
+    curve, most = [], -1
+    for allowed in range(LONGEST_CURVE + 1):
+        hits = max((point["hits"] for point, _ in points if point["false_accepts"] <= allowed), default=0)
+        if hits > most:
+            curve.append([allowed, hits])
+            most = hits
     first = found[0]
     return {"schema": SCHEMA, "name": name, "title": title, "place": place, "keywords": first["detector"]["keywords"],
-            "words": first["annotated"]["words"], "hours": first["sweep_hours"], "best": best, "command": command(config),
+            "words": first["annotated"]["words"], "hours": first["sweep_hours"], "best": best, "curve": curve, "command": command(config),
             "config": without_folders(config)}
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from kws_tf.errors import ConfigError
 from kws_tf.evaluation.intervals import wilson_interval
-from tools import model_picture, models_table
+from tools import model_picture, models_table, stream_picture
 
 PAGE = models_table.PAGE.read_text(encoding="utf-8")
 COSTS, RECORDS = models_table.read_costs(), models_table.read_records()
@@ -27,7 +27,9 @@ def test_page_and_picture_are_those_of_the_records():
     text = models_table.INTEGER_PAGE.read_text(encoding="utf-8")
     assert models_table.integer_page(text, RECORDS) == text, fix
     text = models_table.WAKEWORD_PAGE.read_text(encoding="utf-8")
-    assert models_table.wakeword_page(text, models_table.read_streams()) == text, fix
+    streams = models_table.read_streams()
+    assert models_table.wakeword_page(text, streams) == text, fix
+    assert model_picture.stored_digest(models_table.WAKEWORD_PICTURE) == models_table.stream_digest(streams), fix
     text = models_table.README.read_text(encoding="utf-8")
     assert models_table.readme(text, COSTS, RECORDS) == text, fix
     assert model_picture.stored_digest(models_table.PICTURE) == models_table.digest(COSTS, RECORDS), fix
@@ -62,6 +64,15 @@ def test_the_readme_has_means_and_their_number():
     head, _, line = models_table.readme_table(COSTS, [RECORD, second, other])
     assert head.endswith("| words: float32 | integer, PCM in | streaming | more: float32 | integer, PCM in | streaming |")
     assert line == "| SparkNet-8 | 2,356 | 0.17 M | 95.0 [2] | 96.0 [2] | - | 95.0 | 95.0 | - |"
+
+
+def test_streams_are_grouped_by_what_they_were_measured_on(tmp_path):
+    records = [{"title": f"{place}. so", "place": place, "hours": hours, "words": 20, "curve": [[0, 3], [4, 17 + place]]}
+               for place, hours in ((1, 0.5), (2, 0.5), (1, 0.1))]
+    groups = models_table.stream_groups(records)
+    assert [[record["hours"] for record in group] for group in groups] == [[0.1], [0.5, 0.5]]
+    stream_picture.draw(groups, tmp_path / "a.png", models_table.stream_digest(records))
+    assert model_picture.stored_digest(tmp_path / "a.png") == models_table.stream_digest(records) != models_table.stream_digest(records[:2])
 
 
 def test_words_found_stand_with_their_share_and_interval():

@@ -70,6 +70,7 @@ def test_a_stream_is_recorded_by_its_best_window_and_threshold(tmp_path):
     found = {allowed: (best["hits"], best["false_accepts"], best["threshold"], best["window_seconds"])
              for allowed, best in values["best"].items()}
     assert found == {"0": (9, 0, 200, 0.5), "1": (16, 1, 120, 0.2), "3": (16, 1, 120, 0.2), "10": (20, 9, 10, 0.5)}
+    assert values["curve"] == [[0, 9], [1, 16], [9, 20]]
     assert (values["words"], values["hours"], values["place"], values["title"]) == (20, 0.5, 2, "first")
     assert values["command"] == "python -m kws_tf.train --data_root=WORDS --seed=3" and "secret" not in json.dumps(values)
 
