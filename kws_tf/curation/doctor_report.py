@@ -61,7 +61,7 @@ def _summary(diagnosis):
     hours = sum(fact.duration_s for fact in diagnosis.facts) / 3600
     accuracy = ("the labels were not checked: too few classes or clips" if diagnosis.label_accuracy is None else
                 f"a small model on light features gets {100 * diagnosis.label_accuracy:.0f} % of the labels right")
-    speakers = f"{counted(diagnosis.n_speakers, 'speaker')}" if diagnosis.n_speakers else "speakers unknown"
+    speakers = counted(diagnosis.n_speakers, "speaker") if diagnosis.n_speakers else "speakers unknown"
     n_warnings = len(diagnosis.findings) - diagnosis.n_errors
     return (f"{diagnosis.root}: {counted(len(diagnosis.facts), 'clip')} "
             f"({', '.join(f'{split} {n}' for split, n in splits.items())}), {hours:.2f} h, "
