@@ -159,5 +159,6 @@ def test_the_whole_network_computes_the_same(float_graph, small_network):
     before = len(float_graph.nodes)
     merge_row_products(float_graph)
     operators = [node.operator for node in float_graph.nodes]
-    assert len(operators) <= before - 10 and not {"ADD", "AVERAGE_POOL_2D"} & set(operators)
+    # From 141 by the converter of TensorFlow 2.17, from 140 by that of 2.21, which folds one padding itself.
+    assert len(operators) <= 131 < before and not {"ADD", "AVERAGE_POOL_2D"} & set(operators)
     np.testing.assert_allclose(list(executed(float_graph, x).values())[0], expected, atol=1e-4)
