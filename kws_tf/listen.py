@@ -144,6 +144,9 @@ def main(argv):
     threshold = None if FLAGS.threshold is None else level_of(FLAGS.threshold)
     listener = Listener(FLAGS.model, preset=FLAGS.preset, keywords=FLAGS.keywords, gain_db=FLAGS.gain, interpreter=FLAGS.interpreter,
                         kernels=FLAGS.kernels, changes={"threshold": threshold, "window_scores": FLAGS.window_scores})
+    if not listener.calibrated and threshold is None:
+        sys.stderr.write(f"{FLAGS.model} is not calibrated: threshold {listener.settings.threshold / 255:.1f} is a guess. Choose one by "
+                         "python -m kws_tf.calibrate, or give --threshold.\n")
     meter = sys.stderr.isatty() and sys.stdout.isatty() and not FLAGS.json if FLAGS.meter is None else FLAGS.meter
     display, commands = Display(FLAGS.json, meter, listener.sample_rate), Commands(FLAGS.on_detection)
     if FLAGS.input == "-":
@@ -155,8 +158,10 @@ def main(argv):
                                          on_loss=lambda text: sys.stderr.write(f"{text}\n"))
         sys.stderr.write(f"listening for {', '.join(listener.keywords)} at threshold {listener.settings.threshold / 255:.3f}; "
                          "Ctrl-C ends it.\n")
+    n_samples, begun = 0, time.process_time()
     try:
         for pcm in source:
+            n_samples += len(pcm)
             for event in listener.process(pcm):
                 display.event(event)
                 if event.end_sample is None:
@@ -170,6 +175,9 @@ def main(argv):
     finally:
         display.clear()
     commands.wait()
+    if FLAGS.input not in ("", "-") and n_samples:
+        seconds, busy = n_samples / listener.sample_rate, time.process_time() - begun
+        sys.stderr.write(f"{seconds:.1f} s of audio took {busy:.2f} s of processor time: {100 * busy / seconds:.1f} % of a core.\n")
     return None
 
 

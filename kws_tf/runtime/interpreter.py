@@ -22,7 +22,7 @@ KERNELS = {
 }
 AUTO = "auto"
 KERNELS_HELP = ("auto: reference kernels for an integer model, which give the same bytes on every machine, optimised ones for float32. "
-                "optimised: about ten times as fast for integers. builtin: optimised without XNNPACK.")
+                "optimised: quicker, most where features are the input; logits may differ by a step. builtin: optimised without XNNPACK.")
 
 
 def available():
@@ -78,7 +78,7 @@ def open_interpreter(content, *, interpreter=None, kernels="optimised", num_thre
         content: bytes of the file.
         interpreter: a key of INTERPRETERS, or None for the first that works.
         kernels: "optimised" (with XNNPACK where it takes the graph), "builtin" (optimised, without XNNPACK) or "reference" (the
-            plain kernels that TFLite Micro shares: the same integers everywhere, but about ten times slower).
+            plain kernels that TFLite Micro shares: the same integers everywhere, but slower).
         num_threads: threads of one inference.
 
     Returns:

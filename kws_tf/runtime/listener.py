@@ -22,6 +22,7 @@ class Listener:
 
     Attributes:
         sample_rate: Hz that the PCM must have. keywords, settings, preset: of the detector.
+        calibrated: whether the model has presets (kws_tf.calibrate); without them the threshold is a guess.
         level_dbfs: root mean square of the last samples, behind the gain, relative to full scale.
 
     Raises:
@@ -38,7 +39,7 @@ class Listener:
         self._stream = runtime.Stream(model_path, **options)
         manifest = self._stream.manifest
         self.keywords, self.settings, self.preset = configure(manifest, preset, keywords, **(changes or {}))
-        self.sample_rate = manifest.sample_rate
+        self.sample_rate, self.calibrated = manifest.sample_rate, manifest.detector is not None
         self._bytes = ScoreBytes(logits_spec(manifest))
         self._detector = Detector(manifest.labels, self.keywords, self.settings)
         self._gain = 10 ** (gain_db / 20)

@@ -156,8 +156,8 @@ def load_model(path, *, interpreter=None, kernels=AUTO, num_threads=1):
         path: a .tflite file, its export folder, or the name of a shipped model.
         interpreter: "tflite_runtime", "ai_edge_litert" or "tensorflow"; None for the first that works.
         kernels: "auto" (reference kernels for an integer file, so that every machine gives the same bytes as a microcontroller;
-            optimised ones for float32), "optimised" (about ten times as fast for integers, logits may differ by a few steps),
-            "builtin" (optimised without XNNPACK) or "reference".
+            optimised ones for float32), "optimised" (quicker; logits may differ by a few steps), "builtin" (optimised without
+            XNNPACK) or "reference".
         num_threads: threads of one inference; the result does not depend on it.
 
     Returns:
