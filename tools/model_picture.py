@@ -1,38 +1,54 @@
 """The picture of docs/models.md: accuracy against multiply-accumulates."""
 
 import dataclasses
+import statistics
 import struct
 
 from kws_tf import atomic_file
 
 # Of the drawing: another one makes pictures stale.
-VERSION = 2
+VERSION = 3
 RANGE_MACS = (5e4, 2e8)
 KEY = "kws_tf records"
-COLOURS = {"BC-ResNet": "tab:blue", "SparkNet": "tab:orange", "DS-CNN": "tab:green"}
+PYTORCH = "PyTorch"
+COLOURS = {"BC-ResNet": "tab:blue", "SparkNet": "tab:orange", "DS-CNN": "tab:green", PYTORCH: "tab:red"}
+# Family -> where the labels of its points are: offset in points and the end of the text that lies there.
+LABELS = {"SparkNet": ((-8, 3), "right"), PYTORCH: ((8, -9), "left")}
 
 
 @dataclasses.dataclass(frozen=True)
 class Point:
-    """One record: its data set, network, MACs of the network for a window, and accuracy in % with the ends of its interval."""
+    """Runs that differ in their seed alone.
+
+    Args:
+        dataset: of the runs. name: of the network, and what it does differently.
+        macs: of the network for a window.
+        float32, integer: accuracy in % with the ends of its 95 % interval, means over the seeds; integer is None without such files.
+    """
 
     dataset: str
     name: str
     macs: int
     float32: tuple
-    integer: tuple
+    integer: tuple | None
 
     @classmethod
-    def of(cls, record, name):
-        files = record["files"]
-        float32, integer = (tuple(100 * value for value in (figures["accuracy"], *figures["accuracy_interval"]))
-                            for figures in (files["float32"], files["integer"]))
-        return cls(record["dataset"], name, files["float32"]["macs"], float32, integer)
+    def of(cls, records, name, macs):
+        """The point of some records."""
+        float32, integer = (cls._mean([record["files"].get(kind) for record in records]) for kind in ("float32", "integer"))
+        return cls(records[0]["dataset"], name, macs, float32, integer)
+
+    @staticmethod
+    def _mean(column):
+        if None in column:
+            return None
+        values = [(figures["accuracy"], *figures["accuracy_interval"]) for figures in column]
+        return tuple(100 * statistics.fmean(each) for each in zip(*values, strict=True))
 
 
 def family(name):
-    """BC-ResNet, SparkNet or DS-CNN."""
-    return next((known for known in COLOURS if name.startswith(known)), name)
+    """BC-ResNet, SparkNet, DS-CNN or PyTorch, whatever that trained."""
+    return PYTORCH if name.endswith(f" in {PYTORCH}") else next((known for known in COLOURS if name.startswith(known)), name)
 
 
 def draw(points, published, path, digest):
@@ -57,10 +73,12 @@ def draw(points, published, path, digest):
         own = [point for point in points if point.dataset == dataset]
         for kind in dict.fromkeys(family(point.name) for point in own):
             for shift, values, filled in ((0.97, "float32", False), (1.03, "integer", True)):
-                chosen = [point for point in own if family(point.name) == kind]
+                chosen = [point for point in own if family(point.name) == kind and getattr(point, values)]
+                if not chosen:
+                    continue
                 middle, low, high = zip(*(getattr(point, values) for point in chosen), strict=True)
                 errors = [[m - lo for m, lo in zip(middle, low, strict=True)], [h - m for m, h in zip(middle, high, strict=True)]]
-                axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="o", color=COLOURS.get(kind, "0.4"),
+                axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="D" if kind == PYTORCH else "o", color=COLOURS.get(kind, "0.4"),
                               markerfacecolor=None if filled else "white", capsize=2, elinewidth=0.8,
                               label=f"{kind}, {'integer, PCM in' if filled else 'float32'}")
         for point in own:
@@ -71,8 +89,9 @@ def draw(points, published, path, digest):
 
 
 def _label(axes, name, macs, accuracy):
-    axes.annotate(name.rpartition("-")[2] if name != "DS-CNN" else "", (macs, accuracy), textcoords="offset points", xytext=(8, 3),
-                  fontsize=8)
+    place, end = LABELS.get(family(name), ((8, 3), "left"))
+    text = "" if name == "DS-CNN" else name.removesuffix(f" in {PYTORCH}").rpartition("-")[2]
+    axes.annotate(text, (macs, accuracy), textcoords="offset points", xytext=place, horizontalalignment=end, fontsize=8)
 
 
 def _finish(axes, title):

@@ -198,6 +198,17 @@ def accuracy_table(records, dataset):
     return lines
 
 
+def by_setting(records):
+    """[(network with its options, records that differ in their seed alone)]."""
+    groups = itertools.groupby(records, key=lambda record: (record["dataset"], _but_seed(record)))
+    return [(_titled(group[0]), group) for group in (list(group) for _, group in groups)]
+
+
+def _titled(record):
+    architecture_and_options = f"{architecture(record)}{_options(record['config'])}"
+    return architecture_and_options + network_name(record).removeprefix(architecture(record))
+
+
 def _but_seed(record):
     """The first cells of the line of a record: what runs that differ in their seed have in common."""
     config = record["config"]
@@ -214,13 +225,14 @@ def _mean(column):
 
 def integer_table(records):
     """The integer file against the float one: accuracy on testing, and the answers that one alone has right on validation and testing."""
-    lines = ["| data | network | testing clips | float32 | integer file | change [points] | clips, validation and testing | "
+    lines = ["| data | network | seed | testing clips | float32 | integer file | change [points] | clips, validation and testing | "
              "right in the integer file alone / in float32 alone | change [points] | p |",
-             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+             "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for record in (record for record in records if "integer" in record["files"]):
         exact, integer = record["files"]["float32"], record["files"]["integer"]
         change = 100 * (integer["correct"] - exact["correct"]) / integer["clips"]
-        lines.append(f"| {record['dataset']} | {network_name(record)}, {_features(record['config'])} | {integer['clips']} | "
+        lines.append(f"| {record['dataset']} | {network_name(record)}, {_features(record['config'])} | "
+                     f"{record['config']['train']['seed']} | {integer['clips']} | "
                      f"{100 * exact['accuracy']:.2f} % | {_accuracy(integer).replace(' (', ' % (')} | {change:+.2f} | "
                      f"{' | '.join(_paired(integer.get('against_float32')))} |")
     return lines
@@ -360,7 +372,8 @@ def main(argv):
     costs, records = read_costs(), read_records()
     atomic_file.write_text(PAGE, page(PAGE.read_text(encoding="utf-8"), costs, records))
     atomic_file.write_text(INTEGER_PAGE, integer_page(INTEGER_PAGE.read_text(encoding="utf-8"), records))
-    points = [model_picture.Point.of(record, network_name(record)) for record in records if "integer" in record["files"]]
+    points = [model_picture.Point.of(group, name, group[0]["files"]["float32"].get("macs", costs[architecture(group[0])]["macs"]))
+              for name, group in by_setting(records)]
     published = [(name, costs[name]["macs_101"], NETWORKS[name][2][1]) for name in costs if NETWORKS[name][2]]
     model_picture.draw(points, published, PICTURE, digest(costs, records))
     atomic_file.write_text(README, readme(README.read_text(encoding="utf-8"), costs, records))

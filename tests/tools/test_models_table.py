@@ -42,7 +42,7 @@ def test_changes_of_both_splits_are_added_and_old_records_have_none():
         "validation": {"clips": 300, "argmax_disagreements": 4, "fixed": 1, "broken": 2},
         "testing": {"clips": 200, "argmax_disagreements": 3, "fixed": 0, "broken": 2}}
     new, old = models_table.integer_table([record, RECORD])[2:]
-    assert new.startswith("| words | SparkNet-8, 32 MFCC | 200 | 95.00 % | 95.00 % (91.00 to 97.00) | -1.00 | 500 | 1 / 4 | -0.60 (")
+    assert new.startswith("| words | SparkNet-8, 32 MFCC | 2 | 200 | 95.00 % | 95.00 % (91.00 to 97.00) | -1.00 | 500 | 1 / 4 | -0.60 (")
     assert new.endswith(" | 0.38 |") and old.endswith(" | +0.00 | - | - | - | - |")
 
 
@@ -54,6 +54,20 @@ def test_seeds_of_one_setting_stand_together_with_their_mean():
     lines = models_table.accuracy_table([RECORD, second, other], "words")[2:]
     assert [line.split(" | ")[3] for line in lines] == ["2", "3", "mean of 2", "2"]
     assert lines[2] == "| SparkNet-8 | causal | 40 | mean of 2 | **95.00** [95.00, 95.00] | **96.00** [95.00, 97.00] | - | - | |"
+
+
+def test_seeds_of_one_setting_are_one_point_of_the_picture():
+    second, other, torch = copy.deepcopy(RECORD), copy.deepcopy(RECORD), copy.deepcopy(RECORD)
+    second["config"]["train"]["seed"] = 3
+    second["files"]["integer"].update(accuracy=0.97, accuracy_interval=[0.93, 0.99])
+    other["config"]["features"]["n_mfcc"] = 20
+    torch["implementation"] = "PyTorch"
+    del torch["files"]["integer"]
+    groups = models_table.by_setting([RECORD, second, other, torch])
+    assert [(name, len(group)) for name, group in groups] == [("SparkNet-8", 2), ("SparkNet-8 (20 MFCC)", 1), ("SparkNet-8 in PyTorch", 1)]
+    point = model_picture.Point.of(groups[0][1], "SparkNet-8", 5)
+    assert point.integer == pytest.approx((96, 92, 98)) and point.float32 == pytest.approx((95, 91, 97))
+    assert model_picture.Point.of([torch], "SparkNet-8 in PyTorch", 5).integer is None
 
 
 def test_the_readme_has_means_and_their_number():
@@ -150,7 +164,9 @@ def test_a_page_without_the_place_of_a_table_is_refused():
 
 
 def test_the_picture_remembers_what_it_shows(tmp_path):
-    points = [model_picture.Point.of(RECORD, name) for name in ("SparkNet-8", "DS-CNN", "tiny_conv")]
+    points = [model_picture.Point.of([RECORD, RECORD], name, 1_000_000) for name in ("SparkNet-8", "DS-CNN", "tiny_conv")]
+    alone = {**RECORD, "files": {"float32": RECORD["files"]["float32"]}}
+    points.append(model_picture.Point.of([alone], "BC-ResNet-1 in PyTorch", 1_000_000))
     model_picture.draw(points, [("BC-ResNet-1", 2_000_000, 96.9)], tmp_path / "picture.png", "0123abcd")
     assert model_picture.stored_digest(tmp_path / "picture.png") == "0123abcd"
     assert (tmp_path / "picture.png").stat().st_size > 10_000
