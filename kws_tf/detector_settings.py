@@ -43,6 +43,10 @@ class DetectorSettings:
             if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
                 raise ConfigError(f"detector: {name} must be a whole number from {low} to {high}; received {value!r}.")
 
+    def at(self, threshold):
+        """The same settings with another threshold; the release keeps its ratio to it, in integers."""
+        return dataclasses.replace(self, threshold=threshold, release=max(1, threshold * self.release // self.threshold))
+
     @classmethod
     def of_probability(cls, threshold, score_seconds, *, window_seconds=0.1, refractory_seconds=1.0, warmup_seconds=0.0,
                        release_ratio=0.75):

@@ -14,6 +14,14 @@ def test_settings_from_seconds_and_probabilities():
     assert DetectorSettings.of_probability(0.0, 0.3).threshold == 1 and DetectorSettings.of_probability(1.0, 0.3).window_scores == 1
 
 
+def test_another_threshold_keeps_the_ratio_of_the_release():
+    for threshold in range(1, 256):
+        settings = DetectorSettings(threshold, release_for(threshold))
+        assert settings.at(threshold) == settings, "no rounding at the own threshold"
+    assert DetectorSettings(200, 100, 3, 4, 5).at(51) == DetectorSettings(51, 25, 3, 4, 5)
+    assert DetectorSettings(200, 100).at(1).release == 1
+
+
 def test_release_is_never_zero():
     assert [release_for(threshold) for threshold in (1, 2, 4, 200)] == [1, 1, 3, 150]
 

@@ -78,8 +78,8 @@ def draw(points, published, path, digest):
                     continue
                 middle, low, high = zip(*(getattr(point, values) for point in chosen), strict=True)
                 errors = [[m - lo for m, lo in zip(middle, low, strict=True)], [h - m for m, h in zip(middle, high, strict=True)]]
-                axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="D" if kind == PYTORCH else "o", color=COLOURS.get(kind, "0.4"),
-                              markerfacecolor=None if filled else "white", capsize=2, elinewidth=0.8,
+                axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="D" if kind == PYTORCH else "o",
+                              color=COLOURS.get(kind, "0.4"), markerfacecolor=None if filled else "white", capsize=2, elinewidth=0.8,
                               label=f"{kind}, {'integer, PCM in' if filled else 'float32'}")
         for point in own:
             _label(axes, point.name, point.macs, point.float32[0])

@@ -10,7 +10,7 @@ from tqdm import tqdm
 from kws_tf import audio
 from kws_tf.counted import counted
 from kws_tf.dataset.scan import subfolders
-from kws_tf.detector_settings import DetectorPreset, DetectorPresets, DetectorSettings, release_for
+from kws_tf.detector_settings import HIGHEST_SCORE, DetectorPreset, DetectorPresets, DetectorSettings, release_for
 from kws_tf.errors import AudioError, ConfigError, DatasetError
 from kws_tf.evaluation import annotations, detection
 from kws_tf.evaluation.annotations import Word
@@ -88,8 +88,8 @@ def calibrate(model_path, ambient, positives, target_per_hour, *, keywords=(), w
 
 def settings_and_points(sweep, base, release_ratio):
     """[(DetectorSettings, point)] of every threshold with the window and pause of `base`."""
-    return [(with_threshold(base, point["threshold"], release_ratio), point)
-            for point in sweep.curve(with_threshold(base, 255, release_ratio))]
+    every = [with_threshold(base, threshold, release_ratio) for threshold in range(1, HIGHEST_SCORE + 1)]
+    return [(settings, sweep.point(settings)) for settings in every]
 
 
 def with_threshold(settings, threshold, release_ratio):

@@ -1,8 +1,6 @@
 """Threshold sweeps over scores in memory: the DET curve, and recall at few false accepts."""
 
-import dataclasses
-
-from kws_tf.detector_settings import HIGHEST_SCORE, release_for
+from kws_tf.detector_settings import HIGHEST_SCORE
 from kws_tf.evaluation.detection import match
 from kws_tf.runtime.detector import find_events
 
@@ -64,6 +62,4 @@ class Sweep:
         Returns:
             list of dicts, by rising threshold.
         """
-        ratio = settings.release / settings.threshold
-        return [self.point(dataclasses.replace(settings, threshold=threshold, release=min(threshold, release_for(threshold, ratio))))
-                for threshold in thresholds]
+        return [self.point(settings.at(threshold)) for threshold in thresholds]

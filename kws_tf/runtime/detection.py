@@ -69,6 +69,6 @@ def configure(manifest, preset="", keywords=(), **changes):
     keywords = chosen_keywords(manifest, keywords)
     changes = {name: value for name, value in changes.items() if value is not None}
     if "threshold" in changes and "release" not in changes:
-        changes["release"] = max(1, changes["threshold"] * settings.release // settings.threshold)
+        settings = settings.at(changes["threshold"])
     name = chosen.name if chosen else ""
     return keywords, dataclasses.replace(settings, **changes), name + "*" if changes and name else name

@@ -1,3 +1,5 @@
+import types
+
 import numpy as np
 import pytest
 import soundfile
@@ -88,6 +90,14 @@ def test_a_window_is_found_that_hears_words_and_no_accident(spoken_model, materi
     # An accident of 8 scores reaches 8/20 over 200 ms, and a word of 20 scores all of it; over 50 ms both reach 1.
     assert balanced.settings.window_scores == 20 and balanced.settings.threshold > 0.4 * 255 and balanced.settings.refractory_scores == 100
     assert not balanced.measured["supported"] and balanced.measured["hours"] == pytest.approx(20 / 3600)
+
+
+def test_every_threshold_is_measured_with_the_release_that_is_stored():
+    measured = []
+    sweep = types.SimpleNamespace(point=lambda settings: measured.append(settings) or {"threshold": settings.threshold})
+    pairs = calibration.settings_and_points(sweep, DetectorSettings(window_scores=7), 0.75)
+    assert [settings for settings, _ in pairs] == measured and len(measured) == 255
+    assert measured[199] == DetectorSettings(200, 150, 7) and measured[0] == DetectorSettings(1, 1, 7)
 
 
 def test_annotated_recordings_and_some_keywords(spoken_model, material):
