@@ -81,16 +81,18 @@ class WaveformAugment:
         self.clip_samples = clip_samples
         self._stage = {}
         if augment.curriculum:
-            self._make_adjustable(augment)
+            self._make_adjustable(augment, noise_is_possible)
 
-    def _make_adjustable(self, augment):
+    def _make_adjustable(self, augment, noise_is_possible):
         """Puts variables in the place of the numbers that a curriculum changes: the compiled graph stays."""
         low, high = augment.noise_snr_db
-        self._stage = {name: keras.Variable(value, trainable=False, dtype="float32", name=name) for name, value in (
-            ("rir_prob", augment.rir_prob), ("noise_prob", self.noise.prob if self.noise else 0.0), ("low", low), ("high", high))}
+        values = {"rir_prob": augment.rir_prob, "low": low, "high": high}
+        if noise_is_possible:  # without recordings the noise stays with the silence class, whatever a stage says
+            values["noise_prob"] = augment.noise_prob
+        self._stage = {name: keras.Variable(value, trainable=False, dtype="float32", name=name) for name, value in values.items()}
         if self.room:
             self.room.prob = self._stage["rir_prob"]
-        if self.noise:
+        if noise_is_possible:
             self.noise.prob, self.noise.snr_db = self._stage["noise_prob"], (self._stage["low"], self._stage["high"])
 
     def set_stage(self, rir_prob, noise_prob, noise_snr_db):

@@ -78,3 +78,11 @@ def test_the_compiled_augmentation_follows_the_stage():
     assert (after["room"].numpy() >= 0).all() and 0.3 < np.isfinite(ratios).mean() < 0.7
     assert -6 <= ratios[np.isfinite(ratios)].min() and ratios[np.isfinite(ratios)].max() <= -5
     assert len(traces) == 1, "a stage must not compile the graph anew"
+
+
+def test_without_recordings_no_stage_gives_noise_to_the_words():
+    waveform = WaveformAugment(AugmentConfig(curriculum="[]"), 1000, 400, silence_index=0)
+    waveform.set_stage(rir_prob=0.0, noise_prob=0.8, noise_snr_db=(0.0, 1.0))
+    labels = np.arange(200) % 2
+    noisy = np.asarray(waveform.draw(200, labels, keras.random.SeedGenerator(1))["noise_amplitude"]) > 0
+    np.testing.assert_array_equal(noisy, labels == 0)
