@@ -101,13 +101,19 @@ class Texts:
         kept = round(rng.uniform(*_PART), 3)
         return (Piece(phrase, 0.0, kept) if rng.uniform() < 0.5 else Piece(phrase, round(1 - kept, 3), 1.0),)
 
-    @staticmethod
-    def _repeated(phrase, _, rng):
-        words = phrase.split()
+    def _repeated(self, phrase, words, rng):
+        """A part of "bye bye" twice would be the phrase; there it stays a part."""
+        own = phrase.split()
         times = int(rng.integers(2, 4))
-        if len(words) > 1 and rng.uniform() < 0.5:
-            return (Piece(" ".join([words[rng.integers(len(words))]] * times)),)
-        return (Piece(phrase, 0.0, round(rng.uniform(*_STUTTER), 3)),) * times
+        if len(own) > 1 and rng.uniform() < 0.5:
+            said = [own[rng.integers(len(own))]] * times
+            if self._harmless(self._spoken(said)):
+                return (Piece(" ".join(said)),)
+        else:
+            sound = tuple(itertools.chain.from_iterable(self._spoken(own)))
+            if all(self._harmless((sound[:end],) * times) for end in range(1, len(sound) // 2 + 1)):
+                return (Piece(phrase, 0.0, round(rng.uniform(*_STUTTER), 3)),) * times
+        return self._partial(phrase, words, rng)
 
     def _spliced(self, phrase, words, rng):
         own, other = phrase.split(), words[rng.integers(len(words))]

@@ -59,6 +59,16 @@ def test_cut_kinds_keep_less_than_the_phrase(drawn):
     assert set(n_words) >= {2, 3, 4, 5, 6} and max(n_words) == 6 and n_words.count(1) <= 4, "one word stays where it says a phrase"
 
 
+@pytest.mark.parametrize("phrase", ["bye bye", "hello hello"])
+def test_a_phrase_that_repeats_itself_is_never_said_by_a_repetition(phrase):
+    rng = np.random.default_rng(5)
+    clips = list(Texts(SynthesisConfig(phrases=(phrase,), other_words=WORDS), rng).negatives("training", SHARES, 400, rng))
+    said = [pieces for kind, pieces in clips if kind == "repeated"]
+    assert len(said) == 60
+    assert all(len(pieces) == 1 and (pieces[0].text != phrase or pieces[0].end - pieces[0].start <= 0.65) for pieces in said)
+    assert {pieces[0].text for pieces in said} == {phrase, phrase.split()[0]}
+
+
 def test_testing_has_words_that_training_lacks(drawn):
     words = {split: {pieces[0].text for kind, pieces in clips if kind == "word"} for split, clips in drawn[1].items()}
     usable = set(WORDS) - {"computers"}
