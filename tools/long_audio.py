@@ -9,6 +9,7 @@ the start to the end of the word in dB relative to a full-scale square wave; a s
 """
 
 import dataclasses
+import math
 import pathlib
 
 import numpy as np
@@ -17,6 +18,7 @@ from absl import flags
 
 from kws_tf import atomic_file, audio
 from kws_tf.counted import counted
+from kws_tf.dataset import load_responses
 from kws_tf.dataset.scan import subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import AudioError, ConfigError
@@ -41,7 +43,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_float("speech_share", 0.5, "Share of segments with other speech instead of a word.", lower_bound=0, upper_bound=0.99,
                        **place)
     flags.DEFINE_float("speech_seconds", 8, "Longest piece of other speech.", lower_bound=0.1, **place)
-    flags.DEFINE_string("rooms", "", "Folder of room impulse responses; empty for none.", **place)
+    flags.DEFINE_string("rooms", "", "Folder of room impulse responses, made by kws_tf.rooms or recorded; empty for none.", **place)
     flags.DEFINE_float("room_share", 0.5, "Share of segments with a room.", lower_bound=0, upper_bound=1, **place)
     define_numbers("snr_db", (0.0, 30.0), "Low,high of the signal-to-noise ratio in dB.", **place)
     define_numbers("level_dbfs", (-45.0, -20.0), "Low,high of the level of the speech in dB.", **place)
@@ -58,10 +60,11 @@ def define(flag_values=FLAGS):
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """What recordings are built from; all signals are float64 [samples] with full scale 1.
+    """What recordings are built from; all signals are float [samples] with full scale 1.
 
     Args:
-        words: list of (keyword, path). speech, noise, rooms: lists of signals.
+        words: list of (keyword, path). speech: list of (path, signal). noise: list of signals.
+        rooms: list of impulse responses of a voice, from the direct sound on.
         sample_rate: Hz.
     """
 
@@ -84,11 +87,11 @@ class Ranges:
     speech_seconds: float
 
 
-def word_extent(signal, sample_rate):
+def word_extent(signal, sample_rate, name=""):
     """Where the word is in a clip: first and last 10-ms frame within 30 dB of the loudest and 6 dB above the quietest tenth.
 
     Args:
-        signal: float [samples]. sample_rate: Hz.
+        signal: float [samples]. sample_rate: Hz. name: of the clip, for the message.
 
     Returns:
         first sample, sample behind the last.
@@ -101,17 +104,9 @@ def word_extent(signal, sample_rate):
     # Over three frames: a single click is no word.
     power = np.convolve(np.pad(frames, 1, mode="edge"), np.ones(3) / 3, mode="valid")
     if not power.max() > 0:
-        raise AudioError("long_audio: a clip is silent throughout.")
+        raise AudioError(f"{name}: the clip is silent throughout. Remove it.")
     loud = np.flatnonzero(power > max(power.max() * 1e-3, min(np.quantile(power, 0.1) * 4, power.max() / 2)))
     return int(loud[0]) * step, min(len(signal), int(loud[-1] + 1) * step)
-
-
-def in_room(signal, response):
-    """A signal as a room makes it: convolved with the impulse response from its direct sound on, scaled to unit energy."""
-    from scipy.signal import fftconvolve
-
-    response = response[np.argmax(np.abs(response)):]
-    return fftconvolve(signal, response / np.sqrt(np.sum(np.square(response))))
 
 
 def noise_for(n_samples, noise, random):
@@ -129,20 +124,22 @@ def make_segment(material, ranges, random, speaker_pattern="", source=""):
     Returns:
         float64 [samples], annotations.Word relative to its start or None for other speech.
     """
+    from scipy.signal import fftconvolve
+
     rate = material.sample_rate
     if material.speech and random.random() < ranges.speech_share:
-        whole = material.speech[random.integers(len(material.speech))]
+        path, whole = material.speech[random.integers(len(material.speech))]
         n_samples = min(len(whole), round(ranges.speech_seconds * rate))
         start = random.integers(len(whole) - n_samples + 1)
-        keyword, path, clip = "", None, whole[start:start + n_samples]
+        keyword, clip = "", whole[start:start + n_samples]
     else:
         keyword, path = material.words[random.integers(len(material.words))]
         clip = audio.read_pcm(path, rate) / 32768
-    first, last = word_extent(clip, rate)
+    first, last = word_extent(clip, rate, path)
     room = None
     if material.rooms and random.random() < ranges.room_share:
         room = int(random.integers(len(material.rooms)))
-        clip = in_room(clip, material.rooms[room])
+        clip = fftconvolve(clip, material.rooms[room])
     level, snr = random.uniform(*ranges.level_dbfs), random.uniform(*ranges.snr_db)
     gap = round(random.uniform(*ranges.gap_seconds) * rate / 2)
     fade = round(FADE_SECONDS * rate)
@@ -194,20 +191,22 @@ def load_material(words, keywords, noise, noise_part, speech, rooms, sample_rate
         raise ConfigError(f"--words={words}: no folder of a keyword in it.")
 
     def signals(folder):
-        return [audio.read_pcm(path, sample_rate) / 32768 for path in find_recordings(folder)] if folder else []
+        return [(path, audio.read_pcm(path, sample_rate) / 32768) for path in find_recordings(folder)] if folder else []
 
     low, high = noise_part
-    backgrounds = [signal[int(low * len(signal)):int(high * len(signal))] for signal in signals(noise)]
+    backgrounds = [signal[int(low * len(signal)):int(high * len(signal))] for _, signal in signals(noise)]
     if not 0 <= low < high <= 1 or any(not len(signal) for signal in backgrounds):
         raise ConfigError(f"--noise_part={low:g},{high:g}: expected 0 <= from < to <= 1, and some sound in it.")
     clips = [(name, path) for name in names for path in find_recordings(pathlib.Path(words) / name)]
-    return Material(clips, [signal for folder in speech for signal in signals(folder)], backgrounds, signals(rooms), sample_rate)
+    responses = list(load_responses(rooms, sample_rate, flag="rooms")[:, 0]) if rooms else []
+    return Material(clips, [spoken for folder in speech for spoken in signals(folder)], backgrounds, responses, sample_rate)
 
 
-def _pair(name):
+def _pair(name, lowest=-math.inf):
     values = getattr(FLAGS, name)
-    if len(values) != 2 or not values[0] <= values[1]:
-        raise ConfigError(f"--{name}: expected two numbers, low,high; received {','.join(map(str, values))}.")
+    if len(values) != 2 or not lowest <= values[0] <= values[1]:
+        bound = f" with low >= {lowest:g}" if math.isfinite(lowest) else ""
+        raise ConfigError(f"--{name}: expected two numbers, low,high{bound}; received {','.join(map(str, values))}.")
     return values
 
 
@@ -215,7 +214,8 @@ def main(argv):
     refuse_arguments(argv)
     if not FLAGS.output:
         raise ConfigError("--output is missing: the folder to write.")
-    ranges = Ranges(_pair("snr_db"), _pair("level_dbfs"), _pair("gap_seconds"), FLAGS.speech_share, FLAGS.room_share, FLAGS.speech_seconds)
+    ranges = Ranges(_pair("snr_db"), _pair("level_dbfs"), _pair("gap_seconds", 0), FLAGS.speech_share, FLAGS.room_share,
+                    FLAGS.speech_seconds)
     material = load_material(FLAGS.words, FLAGS.keywords, FLAGS.noise, _pair("noise_part"), FLAGS.speech, FLAGS.rooms, FLAGS.sample_rate)
     folder = pathlib.Path(FLAGS.output)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ LONGEST_S = 0.5
 _PAIRS_FILE = "rooms.json"
 
 
-def load_responses(rir_dir, sample_rate):
+def load_responses(rir_dir, sample_rate, flag="rir_dir"):
     """Impulse responses in pairs: from a voice and from a noise source.
 
     A folder with rooms.json was made by kws_tf.rooms: each file is a pair whose ratio of levels is true. Any other folder holds recordings;
@@ -26,6 +26,7 @@ def load_responses(rir_dir, sample_rate):
     Args:
         rir_dir: folder; files at any depth.
         sample_rate: Hz; others are resampled.
+        flag: that named the folder, for the messages.
 
     Returns:
         float32 [rooms, 2, samples], voice and noise.
@@ -33,7 +34,7 @@ def load_responses(rir_dir, sample_rate):
     Raises:
         DatasetError: the folder is missing, holds no recording, or holds files that cannot be used; all are listed.
     """
-    check_folder("rir_dir", rir_dir)
+    check_folder(flag, rir_dir)
     pairs = _are_pairs(rir_dir)
     scan = Scan(rir_dir)
     problems, found = list(scan.problems), []
@@ -42,9 +43,9 @@ def load_responses(rir_dir, sample_rate):
             found.append(_read(os.path.join(rir_dir, file.path), sample_rate, pairs))
         except AudioError as error:
             problems.append(str(error))
-    refuse("rir_dir", rir_dir, [], problems, allow_bad_files=False)
+    refuse(flag, rir_dir, [], problems, allow_bad_files=False)
     if not found:
-        raise DatasetError(f"--rir_dir={rir_dir}: it holds no recording; expected impulse responses, or a folder made by kws_tf.rooms.")
+        raise DatasetError(f"--{flag}={rir_dir}: it holds no recording; expected impulse responses, or a folder made by kws_tf.rooms.")
     if not pairs:
         longest = max(one.shape[-1] for one in found)
         found = [_padded(one, longest) for one in found]

@@ -5,7 +5,7 @@ import pytest
 import soundfile
 from absl import flags
 
-from kws_tf.errors import ConfigError, DatasetError
+from kws_tf.errors import AudioError, ConfigError, DatasetError
 from kws_tf.evaluation import annotations
 from tools import long_audio
 
@@ -85,14 +85,23 @@ def test_a_loud_segment_is_lowered_not_clipped(run):
     assert all(word.conditions["level_dbfs"] == pytest.approx(-3.2, abs=0.3) for word in recording.words)
 
 
-def test_extent_ignores_a_noise_floor_and_finds_the_room_direct_sound():
+def test_a_word_is_in_the_room_of_a_voice_whatever_that_of_the_noise_is(run, material):
+    voice = np.r_[1.0, np.zeros(799), 0.6, np.zeros(3199)]
+    for folder, responses in (("voices", voice), ("pairs", np.stack([voice, 0.5 * voice[::-1]], axis=1))):
+        (material / folder).mkdir()
+        soundfile.write(material / folder / "a.wav", responses, RATE, subtype="FLOAT")
+    (material / "pairs" / "rooms.json").write_text('{"channels": ["voice", "noise"]}')
+    arguments = ("--noise", str(material / "noise"), "--room_share", "1", "--rooms")
+    recorded, simulated = (run(f"in_{name}", *arguments, str(material / name)) / "recording_000.flac" for name in ("voices", "pairs"))
+    assert recorded.read_bytes() == simulated.read_bytes()
+
+
+def test_extent_ignores_a_noise_floor():
     random = np.random.default_rng(3)
     signal = random.normal(0, 0.01, RATE)
     signal[4000:9000] += np.sin(np.arange(5000) * 0.3)
     first, last = long_audio.word_extent(signal, RATE)
     assert abs(first - 4000) <= 320 and abs(last - 9000) <= 320
-    wet = long_audio.in_room(np.r_[1.0, np.zeros(99)], np.r_[np.zeros(50), 3.0, 0.0, 4.0])
-    assert wet[:4].tolist() == pytest.approx([1.0, 0.0, 0.0, 0.0]), "the largest sample is the direct sound"
 
 
 @pytest.mark.parametrize("arguments, error, message", [
@@ -102,7 +111,15 @@ def test_extent_ignores_a_noise_floor_and_finds_the_room_direct_sound():
     (["--keywords", "middle"], DatasetError, "middle: there is no such file or folder"),
     (["--words", ""], ConfigError, "--words is missing"),
     (["--output", ""], ConfigError, "--output is missing"),
+    (["--gap_seconds=-2,-1"], ConfigError, r"--gap_seconds: expected two numbers, low,high with low >= 0; received -2\.0,-1\.0"),
+    (["--rooms", "none"], DatasetError, "--rooms=none: there is no such folder"),
 ])
 def test_refusals(run, arguments, error, message):
     with pytest.raises(error, match=message):
         run("x", *arguments)
+
+
+def test_a_silent_clip_is_named(run, material):
+    soundfile.write(material / "words" / "low" / "anna_1.wav", np.zeros(RATE), RATE)
+    with pytest.raises(AudioError, match="low/anna_1.wav: the clip is silent throughout"):
+        run("x", "--keywords", "low")
