@@ -80,6 +80,7 @@ def calibrate(model_path, ambient, positives, target_per_hour, *, keywords=(), w
     continuous = isinstance(spoken.signals[0], pathlib.Path)
     score = score_recordings if continuous else score_signals
     tracks = score(model_path, spoken.signals, title="with the keywords", **scored)
+    detection.check_lengths(tracks, spoken.words)
     sweep = Sweep(manifest.labels, keywords, quiet, tracks, spoken.words, count_positive=continuous)
     found = [(settings, point) for base in tqdm(candidates, desc="sweep", unit="window", disable=not progress or None, leave=False)
              for settings, point in settings_and_points(sweep, base, release_ratio)]

@@ -5,10 +5,13 @@ import dataclasses
 
 import numpy as np
 
+from kws_tf.counted import counted
 from kws_tf.errors import DatasetError
 from kws_tf.evaluation.intervals import poisson_upper_bound, wilson_interval
 
 GRACE_SECONDS = 1.0
+# Ends of words in annotations are rounded, and may lie a little behind the last sample.
+ROUNDING_SECONDS = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +82,25 @@ def own_words(recordings, keywords):
         raise DatasetError(f"no annotated word is a keyword of the model: annotated are {', '.join(found) or 'none'}; "
                            f"keywords are {', '.join(keywords)}.")
     return own, n_all - n_own
+
+
+def check_lengths(tracks, words):
+    """Refuses recordings that end before their last word: what is not there cannot be missed.
+
+    Args:
+        tracks: list of Track. words: list of lists of Word, of each track.
+
+    Raises:
+        DatasetError: lists every such recording.
+    """
+    problems = []
+    for track, own in zip(tracks, words, strict=True):
+        length, end = track.n_samples / track.sample_rate, max((word.end_seconds for word in own), default=0)
+        if end > length + ROUNDING_SECONDS:
+            problems.append(f"{track.name}: the last word ends at {end:.2f} s, the recording at {length:.2f} s.")
+    if problems:
+        raise DatasetError(f"the audio ends before the last annotated word in {counted(len(problems), 'recording')}; the file may be "
+                           "another or a shortened one.", problems)
 
 
 def false_accept_figures(events, hours):

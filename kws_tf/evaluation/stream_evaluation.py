@@ -54,6 +54,7 @@ def evaluate_stream(model_path, *, ambient=None, annotated=None, preset="", keyw
                               progress=progress, **options)
     figures = speed(tracks, time.perf_counter() - begun)
     quiet, spoken = tracks[:len(ambient_files)], tracks[len(ambient_files):]
+    detection.check_lengths(spoken, words)
     report = {
         "model": model_identity(model_path, manifest),
         "labels": list(manifest.labels),

@@ -122,6 +122,9 @@ def test_refusals(spoken_model, material):
 
     with pytest.raises(ConfigError, match="--target_fa_per_hour must be positive; received 0"):
         calibrate(material / "clips", 0)
+    soundfile.write(material / "w.wav", speak(100, []), RATE)
+    with pytest.raises(DatasetError, match="w.wav: the last word ends at 3.20 s, the recording at 1.00 s"):
+        calibrate(material / "w.json")
     (material / "clips" / "computer").rename(material / "clips" / "komputer")
     with pytest.raises(DatasetError, match="no folder for computer; expected <keyword>/\\*\\* for jarvis, computer"):
         calibrate(material / "clips")

@@ -80,3 +80,13 @@ def test_a_missed_word_that_was_nearly_found(material, evaluate):
 def test_no_word_of_the_model(material, evaluate):
     with pytest.raises(DatasetError, match="annotated are alexa, jarvis; keywords are computer"):
         evaluate(annotated=material / "w.json", keywords=("computer",))
+
+
+def test_words_behind_the_end_of_the_audio(material, evaluate):
+    entry = json.loads((material / "w.json").read_text())[0] | {"length_sec": 200.6}
+    (material / "longer.json").write_text(json.dumps(entry | {"detection_windows": [*entry["detection_windows"][:3], [200.0, 200.6]]}))
+    (material / "rounded.json").write_text(json.dumps(entry | {"detection_windows": [*entry["detection_windows"][:3], [14.5, 15.05]]}))
+    with pytest.raises(DatasetError, match="ends before the last annotated word in 1 recording; .*\n  .*w.wav: the last word ends at "
+                                           "200.60 s, the recording at 15.00 s"):
+        evaluate(annotated=material / "longer.json")
+    assert evaluate(annotated=material / "rounded.json")["annotated"]["words"] == 3
