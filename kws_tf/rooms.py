@@ -41,8 +41,8 @@ def main(argv):
 
     settings = room_set.RoomConfig(rooms=FLAGS.rooms, seed=FLAGS.seed, sample_rate=FLAGS.sample_rate,
                                    **{name: getattr(FLAGS, name) for name in RANGES})
-    made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or worker_pool.processors())
-    print(f"{FLAGS.output}: {counted(len(made), 'room')}. Train with them: --rir_dir {FLAGS.output}")
+    found, made = room_set.make(FLAGS.output, settings, n_workers=FLAGS.workers or worker_pool.processors())
+    print(f"{FLAGS.output}: {counted(len(found), 'room')}{'' if made else ', there already'}. Train with them: --rir_dir {FLAGS.output}")
 
 
 if __name__ == "__main__":

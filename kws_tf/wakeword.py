@@ -16,8 +16,6 @@ false accepts. Without --negatives thresholds are set on synthetic speech, and t
 The phrase is spoken by espeak-ng, and by the voices of Flite, Festival and SVOX Pico where these are installed; --engine fixes the choice.
 """
 
-import hashlib
-import json
 import os
 import pathlib
 import shlex
@@ -25,7 +23,8 @@ import shutil
 
 from absl import flags, logging
 
-from kws_tf import atomic_file, program, shipped
+from kws_tf import shipped
+from kws_tf.chain import Chain
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
 from kws_tf.flags import define_config, refuse_arguments, run
@@ -58,60 +57,6 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("mined_train_flags", "--epochs=12 --warmup_epochs=1 --lr=0.03", "More flags for the trainings after mining, which "
                         "start from the weights of the one before.", **place)
     flags.DEFINE_boolean("dry_run", False, "Print the commands and run none.", **place)
-
-
-class Chain:
-    """Runs programs of the package one after the other and remembers, in the output folder, which are done.
-
-    Args:
-        output: folder. dry_run: only print the commands.
-
-    Raises:
-        ConfigError: what was remembered cannot be read.
-    """
-
-    def __init__(self, output, dry_run=False):
-        self.output, self.dry_run = pathlib.Path(output), dry_run
-        self._stale = False
-        self._state = {"begun": {}, "done": {}}
-        path = self.output / STATE_FILE
-        try:
-            self._state |= json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            logging.info("%s: nothing is done yet.", output)
-        except (OSError, ValueError, TypeError) as error:
-            raise ConfigError(f"{path}: cannot be read ({error}). Delete it to run every step again.") from error
-
-    def step(self, name, module, *arguments, run_dir=None):
-        """Runs `python -m module arguments`, unless that was done, and nothing before it was done anew.
-
-        Args:
-            name: of the step, unique. module: program. arguments: its flags.
-            run_dir: run folder of a training, which goes on there if it was begun with the same flags, and replaces it otherwise.
-
-        Raises:
-            KwsError: the program failed.
-        """
-        command = [str(argument) for argument in (module, *arguments)]
-        digest = hashlib.sha256("\0".join(command).encode()).hexdigest()
-        if self._state["done"].get(name) == digest and not self._stale:
-            print(f"\n== {name}: done", flush=True)
-            return
-        if run_dir:
-            begun = self._state["begun"].get(name) == digest and not self._stale and (run_dir / "config.json").exists()
-            command += ["--run_dir", str(run_dir), "--resume" if begun else "--overwrite"]
-        self._stale = True
-        if not self.dry_run:
-            self._remember("begun", name, digest)
-        program.run(*command, title=name, hint="Start again to go on there.", dry_run=self.dry_run)
-        if not self.dry_run:
-            self._remember("done", name, digest)
-
-    def _remember(self, what, name, digest):
-        self._state[what][name] = digest
-        if what == "begun":
-            self._state["done"].pop(name, None)
-        atomic_file.write_text(self.output / STATE_FILE, json.dumps(self._state, indent=1) + "\n")
 
 
 def dealt(folder, output, dry_run=False):
@@ -207,7 +152,7 @@ def engines(synthesize_flags, data):
 
     present, missing = find_installed(values.language)
     before = spoken_by(data)
-    # Now, and not by the step that would fail: a step that was begun with another command makes all later ones run again.
+    # Now, and not by the step that would fail: it does not know how to go on.
     if before not in ("", ", ".join(present)):
         same = " ".join(f"--engine={name}" for name in before.split(", "))
         raise ConfigError(f"{data} was spoken by {before}; the engines that are found now are {', '.join(present)}. Go on with {same}, or "
@@ -224,13 +169,13 @@ def _flags(names):
     return [] if names == ["espeak"] else [f"--engine={name}" for name in names]
 
 
-def prepare(chain, other_speech):
+def prepare(chain, output, other_speech):
     """Data and rooms; returns the flags of training.
 
     Args:
-        chain: Chain. other_speech: folder of --negatives, "" for none.
+        chain: Chain. output: folder of everything. other_speech: folder of --negatives, "" for none.
     """
-    output, data = chain.output, chain.output / "data"
+    data = output / "data"
     seconds = clip_duration(FLAGS.recipe, words("train_flags"))
     own = [text for name, folder in (("recordings", FLAGS.recordings), ("negatives", other_speech)) if folder
            for text in (f"--{name}", folder)]
@@ -271,9 +216,9 @@ def main(argv):
             output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
-    chain = Chain(output, FLAGS.dry_run)
+    chain = Chain(output / STATE_FILE, FLAGS.dry_run)
     other_speech = dealt(FLAGS.negatives, output, FLAGS.dry_run) if FLAGS.negatives else ""
-    recipe = prepare(chain, other_speech)
+    recipe = prepare(chain, output, other_speech)
     run_dir = output / "run"
     model = train(chain, "", run_dir, recipe)
     data = output / "data"

@@ -19,6 +19,7 @@ ALLOWED = {
     "html_page": set(),
     "worker_pool": set(),
     "program": {"errors"},
+    "chain": {"errors", "atomic_file", "program"},
     "screen": set(),
     "missing_package": set(),
     "shipped": {"errors"},

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from absl import flags
 
-from kws_tf import wakeword
+from kws_tf import program, wakeword
 from kws_tf.errors import ConfigError, KwsError
 
 
@@ -37,7 +37,7 @@ def run(monkeypatch):
         wakeword.main(rest)
         return list(commands)
 
-    monkeypatch.setattr(wakeword.program.subprocess, "run", fake_run)
+    monkeypatch.setattr(program.subprocess, "run", fake_run)
     call.failing = failing
     call.commands = commands
     return call
@@ -128,7 +128,7 @@ def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path)
     assert names(run.commands) == ["train"] and run.commands[-1][1][-1] == "--resume"
     run.failing.clear()
     assert run(*arguments, "--train_flags=--epochs=9")[0][1][-1] == "--overwrite"
-    assert json.loads((tmp_path / "wake" / "wakeword.json").read_text())["done"].keys() == {
+    assert json.loads((tmp_path / "wake" / "wakeword.json").read_text())["steps_done"].keys() == {
         "synthesise", "rooms", "train", "convert", "calibrate", "evaluate"}
 
 

@@ -155,37 +155,48 @@ def responses(room, sample_rate):
 def make(output_dir, settings, *, n_workers=1, progress=True):
     """Writes room_00000.wav ... (32-bit float, two channels: voice, noise) and rooms.json, which says so and describes every room.
 
-    The folder appears when it is complete: rooms without rooms.json would be taken for recordings.
+    The folder appears when it is complete: rooms without rooms.json would be taken for recordings. Rooms of equal settings that are there
+    are found.
 
     Args:
         output_dir: folder to make. settings: RoomConfig.
         n_workers: processes. progress: show a progress bar, if there is a terminal.
 
     Returns:
-        List of Room.
+        (list of Room; True if they were made, False if they were there already).
 
     Raises:
-        DatasetError: the folder exists and is not empty, or cannot be made.
+        DatasetError: the folder exists and holds something else, or cannot be made.
     """
     import tqdm
 
     output_dir = pathlib.Path(output_dir)
     rng = np.random.default_rng(settings.seed)
     rooms = [draw(settings, rng) for _ in range(settings.rooms)]
-    if output_dir.is_dir() and any(output_dir.iterdir()):
-        raise DatasetError(f"rooms: {output_dir} is not empty. Delete it, or choose another folder, --output.")
     described = [{**dataclasses.asdict(room), "voice_m": round(room.voice_m, 3), "noise_m": round(room.noise_m, 3)} for room in rooms]
+    text = json.dumps({"channels": ["voice", "noise"], "settings": dataclasses.asdict(settings), "rooms": described}, indent=1) + "\n"
+    if output_dir.is_dir() and any(output_dir.iterdir()):
+        if not _holds(output_dir / PAIRS_FILE, text):
+            raise DatasetError(f"rooms: {output_dir} is not empty and holds no rooms of these settings and this version. Delete it, or "
+                               "choose another folder, --output.")
+        return rooms, False
     try:
         with atomic_file.new_folder(output_dir) as partial:
             jobs = [(room, settings.sample_rate, partial / f"room_{index:05d}.wav") for index, room in enumerate(rooms)]
             done = worker_pool.imap(_write, jobs, n_workers)
             for _ in tqdm.tqdm(done, total=len(jobs), desc="rooms", unit="room", disable=None if progress else True):
                 pass
-            atomic_file.write_text(partial / PAIRS_FILE, json.dumps(
-                {"channels": ["voice", "noise"], "settings": dataclasses.asdict(settings), "rooms": described}, indent=1) + "\n")
+            atomic_file.write_text(partial / PAIRS_FILE, text)
     except OSError as error:
         raise DatasetError(f"rooms: {output_dir} cannot be made: {error.strerror}.") from error
-    return rooms
+    return rooms, True
+
+
+def _holds(path, text):
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, UnicodeDecodeError):
+        return False
 
 
 def _write(job):

@@ -99,6 +99,13 @@ def test_the_program_makes_a_folder_for_training(run, tmp_path, capsys):
     run("--output", tmp_path / "b", *arguments)
     for name in ("room_00000.wav", "room_00002.wav"):
         np.testing.assert_array_equal(soundfile.read(tmp_path / "a" / name)[0], soundfile.read(tmp_path / "b" / name)[0])
+    before = (tmp_path / "a" / "room_00000.wav").stat()
+    run("--output", tmp_path / "a", *arguments)
+    assert "3 rooms, there already." in capsys.readouterr().out
+    assert (tmp_path / "a" / "room_00000.wav").stat() == before
+    with pytest.raises(DatasetError, match="is not empty and holds no rooms of these settings"):
+        run("--output", tmp_path / "a", *arguments, "--seed=2")
+    (tmp_path / "a" / "rooms.json").unlink()
     with pytest.raises(DatasetError, match="is not empty"):
         run("--output", tmp_path / "a", *arguments)
 
