@@ -23,11 +23,11 @@ import shutil
 
 from absl import flags, logging
 
-from kws_tf import shipped
+from kws_tf import program, shipped
 from kws_tf.chain import Chain
 from kws_tf.config import SPLITS
 from kws_tf.errors import ConfigError
-from kws_tf.flags import define_config, refuse_arguments, run
+from kws_tf.flags import define_config, refuse_arguments, run, run_config
 from kws_tf.synthesis.engine import NAMES, find_installed
 
 FLAGS = flags.FLAGS
@@ -92,33 +92,59 @@ def words(name):
     """The words of a flag that holds more flags.
 
     Raises:
-        ConfigError: quotes are not closed.
+        ConfigError: quotes are not closed, or what it holds are no flags.
     """
     text = FLAGS[name].value
     try:
-        return shlex.split(text)
+        found = shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"--{name}={text!r}: expected flags with spaces between them ({error}).") from error
+    if found and not found[0].startswith("-"):
+        raise ConfigError(f"--{name}={text!r}: expected flags; {found[0]!r} is none.")
+    return found
 
 
-def clip_duration(recipe, train_flags):
-    """Seconds that the network of a recipe sees.
+def training_config(*names):
+    """The configuration of a training with --recipe.
 
     Args:
-        recipe: flagfile. train_flags: list of further flags of kws_tf.train.
+        names: of the flags that hold further flags for it.
 
     Raises:
-        ConfigError: the flagfile cannot be read, or the flag has no number.
+        ConfigError: the recipe cannot be read, a value is out of range, or flags contradict each other.
     """
     values = flags.FlagValues()
-    define_config(values, groups=("data",))
+    define_config(values)
     try:
-        values(["wakeword", f"--flagfile={recipe}", *train_flags], known_only=True)
+        values(["wakeword", f"--flagfile={FLAGS.recipe}", *(word for name in names for word in words(name))], known_only=True)
+        return run_config(values)
     except flags.CantOpenFlagFileError as error:
-        raise ConfigError(f"--recipe={recipe}: cannot be read: {error}") from error
-    except flags.Error as error:
-        raise ConfigError(f"--recipe={recipe}, --train_flags: {error}") from error
-    return values.clip_duration
+        raise ConfigError(f"--recipe={FLAGS.recipe}: cannot be read: {error}") from error
+    except (flags.Error, ConfigError) as error:
+        raise ConfigError(f"--recipe={FLAGS.recipe}, {', '.join(f'--{name}' for name in names)}: {error}") from error
+
+
+def check_flags_of_others():
+    """Refuses flags for other programs that these do not know, before hours of work.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    training_config("train_flags")
+    training_config("train_flags", "mined_train_flags")
+    for name, module in (("synthesize_flags", "kws_tf.synthesize"), ("train_flags", "kws_tf.train"), ("mined_train_flags", "kws_tf.train")):
+        if not FLAGS[name].using_default_value:
+            try:
+                program.check_flags(module, *words(name))
+            except ConfigError as error:
+                raise ConfigError(f"--{name}={FLAGS[name].value!r}: {error}") from error
+
+
+def found_in(folder):
+    """What tells whether recordings below a folder have changed: their names, sizes and times of change, as text; "" without a folder."""
+    from kws_tf.dataset.scan import Scan
+
+    return repr([tuple(file) for file in Scan(folder).files]) if folder else ""
 
 
 def engines(synthesize_flags, data):
@@ -170,13 +196,16 @@ def _flags(names):
 
 
 def prepare(chain, output, other_speech):
-    """Data and rooms; returns the flags of training.
+    """Data and rooms.
 
     Args:
         chain: Chain. output: folder of everything. other_speech: folder of --negatives, "" for none.
+
+    Returns:
+        (flags of training; what it reads besides data and rooms, see Chain.step).
     """
     data = output / "data"
-    seconds = clip_duration(FLAGS.recipe, words("train_flags"))
+    seconds = training_config("train_flags").data.clip_duration
     own = [text for name, folder in (("recordings", FLAGS.recordings), ("negatives", other_speech)) if folder
            for text in (f"--{name}", folder)]
     phrases = [f"--phrase={phrase}" for phrase in FLAGS.phrase]
@@ -184,17 +213,29 @@ def prepare(chain, output, other_speech):
     chosen, text = engines(further, data)
     if text:
         print(f"\n{text}", flush=True)
-    chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own, *chosen, *further)
+    chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own, *chosen, *further,
+               inputs=(found_in(FLAGS.recordings), found_in(other_speech)))
     rooms = FLAGS.rir_dir or output / "rooms"
     if not FLAGS.rir_dir:
         chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
-    return ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
-            "--noexport", *words("train_flags"))
+    recipe = ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
+              "--noexport", *words("train_flags"))
+    return recipe, (pathlib.Path(FLAGS.recipe).read_text(encoding="utf-8"), found_in(FLAGS.noise_dir), found_in(FLAGS.rir_dir))
 
 
-def train(chain, name, run_dir, recipe):
-    """Training and the streaming file; an interrupted run is continued."""
-    chain.step(f"train{name}", "kws_tf.train", *recipe, run_dir=run_dir)
+def train(chain, name, run_dir, recipe, inputs=(), mined_for=()):
+    """Training and the streaming file; an interrupted run is continued.
+
+    Args:
+        chain: Chain. name: behind that of the steps. run_dir: run folder. recipe: flags. inputs: see Chain.step.
+        mined_for: models of before. What was mined for others, by an earlier command, is taken out of the data first.
+    """
+    def prepare():
+        from kws_tf.evaluation import mined_clips
+
+        mined_clips.forget(run_dir.parent / "data" / "training", mined_for)
+
+    chain.step(f"train{name}", "kws_tf.train", *recipe, inputs=inputs, run_dir=run_dir, prepare=prepare)
     chain.step(f"convert{name}", "kws_tf.convert", "--run_dir", run_dir, "--profile", "pi", "--streaming", "internal",
                "--hop_frames", HOP_FRAMES)
     return run_dir / "export" / "pi_stream"
@@ -208,8 +249,7 @@ def main(argv):
         folder = getattr(FLAGS, name)
         if folder and not os.path.isdir(folder):
             raise ConfigError(f"--{name}={folder}: there is no such folder.")
-    # Before hours of work: a wrong one is told at once.
-    mined_train_flags = words("mined_train_flags")
+    check_flags_of_others()
     output = pathlib.Path(FLAGS.output)
     if not FLAGS.dry_run:
         try:
@@ -218,15 +258,17 @@ def main(argv):
             raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
     chain = Chain(output / STATE_FILE, FLAGS.dry_run)
     other_speech = dealt(FLAGS.negatives, output, FLAGS.dry_run) if FLAGS.negatives else ""
-    recipe = prepare(chain, output, other_speech)
+    recipe, inputs = prepare(chain, output, other_speech)
     run_dir = output / "run"
-    model = train(chain, "", run_dir, recipe)
+    models = [train(chain, "", run_dir, recipe, inputs)]
     data = output / "data"
     for number in range(1, FLAGS.mining_rounds + 1 if other_speech else 1):
-        chain.step(f"mine {number}", "kws_tf.mine", "--model", model, "--audio", other_speech / "training",
+        chain.step(f"mine {number}", "kws_tf.mine", "--model", models[-1], "--audio", other_speech / "training",
                    "--output", data / "training")
         before, run_dir = run_dir, output / f"run_mined{number}"
-        model = train(chain, f" {number}", run_dir, (*recipe, "--initial_weights", before, *mined_train_flags))
+        models.append(train(chain, f" {number}", run_dir, (*recipe, "--initial_weights", before, *words("mined_train_flags")),
+                            mined_for=tuple(models)))
+    model = models[-1]
     ambient = other_speech / "validation" if other_speech else data / "validation" / "_unknown_"
     chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)

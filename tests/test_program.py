@@ -7,7 +7,7 @@ import types
 import pytest
 
 from kws_tf import program
-from kws_tf.errors import KwsError
+from kws_tf.errors import ConfigError, KwsError
 
 ROOT = str(pathlib.Path(program.__file__).resolve().parents[1])
 
@@ -33,3 +33,12 @@ def test_it_runs_this_code_with_the_paths_of_the_user_behind(monkeypatch, capsys
 def test_a_failure_names_the_program_and_adds_the_hint(capfd):
     with pytest.raises(KwsError, match=r"^Nothing: python -m kws_tf_none failed with status 1; what it says is above\. Go on\.$"):
         program.run("kws_tf_none", title="Nothing", hint="Go on.")
+
+
+def test_flags_are_checked_and_nothing_runs(capfd):
+    program.check_flags("kws_tf.split", "--by=file", "--link")
+    with pytest.raises(ConfigError, match="^python -m kws_tf.split: Unknown command line flag 'inputs'. Did you mean: input ?"):
+        program.check_flags("kws_tf.split", "--inputs=x")
+    with pytest.raises(ConfigError, match="kws_tf_none"):
+        program.check_flags("kws_tf_none")
+    assert capfd.readouterr() == ("", "")

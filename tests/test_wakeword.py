@@ -10,15 +10,18 @@ from absl import flags
 
 from kws_tf import program, wakeword
 from kws_tf.errors import ConfigError, KwsError
+from kws_tf.evaluation import mined_clips
 
 
 @pytest.fixture
 def run(monkeypatch):
     """Runs the chain with programs that only leave their mark and with espeak-ng alone; returns the commands that ran."""
-    commands, failing = [], set()
+    commands, failing, really_run = [], set(), program.subprocess.run
     monkeypatch.setattr(wakeword, "find_installed", lambda language: (["espeak"], {}))
 
-    def fake_run(command, env, check):
+    def fake_run(command, env, check, **options):
+        if "--only_check_args" in command:
+            return really_run(command, env=env, check=check, **options)
         assert command[1] == "-m" and env["TF_CPP_MIN_LOG_LEVEL"] and not check
         module, arguments = command[2], command[3:]
         commands.append((module.removeprefix("kws_tf."), arguments))
@@ -117,6 +120,37 @@ def test_what_is_done_is_not_done_again_unless_it_changes(run, tmp_path, capsys)
     assert names(run(*arguments, "--train_flags=--epochs=9", "--target_fa_per_hour=2")) == ["calibrate", "evaluate"]
 
 
+def test_changed_recordings_and_recipes_are_noticed(run, tmp_path):
+    for folder in ("own", "noise"):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "a.wav", np.zeros(160), 16000)
+    (tmp_path / "recipe.cfg").write_text("--epochs=3")
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake", "--recordings", tmp_path / "own", "--noise_dir", tmp_path / "noise",
+                 "--recipe", tmp_path / "recipe.cfg")
+    assert len(run(*arguments)) == 6 and run(*arguments) == []
+    soundfile.write(tmp_path / "own" / "b.wav", np.zeros(160), 16000)
+    assert names(run(*arguments)) == ["synthesize", "rooms", "train", "convert", "calibrate", "evaluate"]
+    soundfile.write(tmp_path / "noise" / "a.wav", np.zeros(80), 16000)
+    assert names(run(*arguments)) == ["train", "convert", "calibrate", "evaluate"]
+    (tmp_path / "recipe.cfg").write_text("--epochs=4")
+    assert names(run(*arguments)) == ["train", "convert", "calibrate", "evaluate"] and run(*arguments) == []
+
+
+def test_a_training_hears_what_was_mined_for_its_own_chain_alone(run, tmp_path, monkeypatch):
+    for split in ("training", "validation", "testing"):
+        (tmp_path / "speech" / split).mkdir(parents=True)
+    kept = []
+    monkeypatch.setattr(mined_clips, "forget", lambda folder, models: kept.append([folder, *(model.parts[-3] for model in models)]))
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake", "--negatives", tmp_path / "speech", "--mining_rounds=2")
+    folder = tmp_path / "wake" / "data" / "training"
+    run(*arguments, "--dry_run")
+    assert kept == []
+    run(*arguments)
+    assert kept == [[folder], [folder, "run"], [folder, "run", "run_mined1"]]
+    run(*arguments, "--mined_train_flags=--epochs=2")
+    assert kept[3:] == [[folder, "run"], [folder, "run", "run_mined1"]]
+
+
 def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path):
     arguments = ("--phrase=computer", "--output", tmp_path / "wake")
     run.failing.add("kws_tf.train")
@@ -202,6 +236,12 @@ def test_a_damaged_memory_is_not_taken_for_none(run, tmp_path):
     (("--phrase=a", "--output=x", "--recipe=none.cfg", "--dry_run"), "--recipe=none.cfg: cannot be read"), (("x",), "unexpected argument"),
     (("--phrase=a", "--output=x", "--mined_train_flags=--lr='1", "--dry_run"), "--mined_train_flags=.*expected flags with spaces"),
     (("--phrase=a", "--output=x", "--train_flags=--clip_duration=long", "--dry_run"), "--train_flags: flag --clip_duration=long"),
+    (("--phrase=a", "--output=x", "--train_flags=tau=2", "--dry_run"), "--train_flags='tau=2': expected flags; 'tau=2' is none"),
+    (("--phrase=a", "--output=x", "--train_flags=--taus=2", "--dry_run"), "--train_flags=.*Unknown command line flag 'taus'.*tau"),
+    (("--phrase=a", "--output=x", "--train_flags=--tau=-1", "--dry_run"), "--recipe=.*, --train_flags: .*tau"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--epoch=12", "--dry_run"), "--mined_train_flags=.*kws_tf.train: .* 'epoch'"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--noise_amplitude=0,1", "--dry_run"), "noise_amplitude is not used by --noise_mode"),
+    (("--phrase=a", "--output=x", "--synthesize_flags=--positives=5,x,5", "--dry_run"), "--synthesize_flags=.*synthesize: .*whole numbers"),
 ])
 def test_wrong_flags_are_one_clear_error(run, arguments, message):
     with pytest.raises(ConfigError, match=message):

@@ -1,0 +1,41 @@
+"""What kws_tf.mine has added to a training folder, taken out again."""
+
+import csv
+import pathlib
+
+from kws_tf import manifest as manifests
+from kws_tf.errors import DatasetError
+
+_TABLE = "mined_{}.csv"  # as mining.mine names it
+
+
+def forget(folder, kept_models=()):
+    """Removes the clips that were mined into a folder and the tables that tell them.
+
+    Args:
+        folder: --output of kws_tf.mine. kept_models: export folders of models; what was mined for them stays.
+
+    Returns:
+        Number of clips that were removed.
+
+    Raises:
+        DatasetError: a table cannot be read. ModelFileError: a manifest cannot.
+    """
+    folder = pathlib.Path(folder)
+    tables = set(folder.glob(_TABLE.format("*")))
+    kept = {folder / _TABLE.format(manifests.read(model).model_id[:8]) for model in kept_models} & tables if tables else set()
+    clips = _clips(tables - kept) - _clips(kept)
+    for path in (*(folder / clip for clip in clips), *(tables - kept)):
+        path.unlink(missing_ok=True)
+    return len(clips)
+
+
+def _clips(tables):
+    found = set()
+    for table in tables:
+        try:
+            with open(table, encoding="utf-8", newline="") as file:
+                found |= {row["file"] for row in csv.DictReader(file)}
+        except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
+            raise DatasetError(f"{table}: not a table of kws_tf.mine ({error}). Remove it and the clips that were mined.") from error
+    return found
