@@ -2,9 +2,7 @@
 
 import collections
 import dataclasses
-import json
 import os
-import pathlib
 
 from absl import logging
 
@@ -14,10 +12,9 @@ from kws_tf.curation import labelled_clips
 from kws_tf.curation.clip_facts import measure_all
 from kws_tf.curation.near_duplicates import near_duplicates
 from kws_tf.curation.suspicious_labels import suspicious_labels
+from kws_tf.dataset import clip_manifest
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import DatasetError
-
-_MANIFEST_FILE = "manifest.jsonl"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,17 +86,6 @@ def diagnose(root, *, speaker_pattern="", silence_label="_silence_", n_workers=1
 
 def _clips(root, speaker_name):
     """(path, split, label, speaker) of every clip, and lines about what is no clip."""
-    known = _speakers_of_manifest(root)
+    known = clip_manifest.speakers(root)
     clips, problems = labelled_clips.find(root, speaker_name)
     return [(path, split or "all", label, known.get(path, speaker)) for path, split, label, speaker in clips], problems
-
-
-def _speakers_of_manifest(root):
-    path = pathlib.Path(root, _MANIFEST_FILE)
-    if not path.exists():
-        return {}
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return {row["file"]: row["speaker"] for row in rows}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"{path}: cannot be read ({error}). Remove it, or make the set again: python -m kws_tf.synthesize.") from error
