@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from kws_tf import atomic_file
@@ -58,3 +61,37 @@ def test_an_error_names_the_file_and_not_its_temporary_one(tmp_path):
         with pytest.raises(OSError) as caught:
             atomic_file.write_bytes(path, b"whole")
         assert caught.value.filename == str(path)
+
+
+def test_a_full_disk_is_told_of_the_file(tmp_path):
+    with pytest.raises(OSError) as caught, atomic_file.replacing(tmp_path / "last.npz"):
+        raise OSError(28, "No space left on device")
+    assert caught.value.filename == str(tmp_path / "last.npz")
+    with pytest.raises(OSError) as caught, atomic_file.replacing(tmp_path / "last.npz"):
+        raise OSError(2, "No such file", "another")
+    assert caught.value.filename == "another"
+
+
+def test_a_link_to_an_empty_folder_gets_the_content(tmp_path):
+    (tmp_path / "elsewhere" / "empty").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("elsewhere/empty")
+    with atomic_file.new_folder(tmp_path / "link") as partial:
+        (partial / "a.wav").touch()
+    assert (tmp_path / "link").is_symlink() and [path.name for path in (tmp_path / "elsewhere" / "empty").iterdir()] == ["a.wav"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["elsewhere", "link"]
+
+
+def test_a_folder_that_is_being_made_is_left_to_its_maker(tmp_path):
+    with atomic_file.new_folder(tmp_path / "rooms") as partial:
+        (partial / "a.wav").touch()
+        with pytest.raises(BlockingIOError, match="another process is making it"), atomic_file.new_folder(tmp_path / "rooms"):
+            pass
+        assert (partial / "a.wav").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["rooms"] and [path.name for path in (tmp_path / "rooms").iterdir()] == ["a.wav"]
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = f"import os; from kws_tf import atomic_file; atomic_file.growing_folder({str(tmp_path / 'set')!r}).__enter__(); os._exit(1)"
+    subprocess.run([sys.executable, "-c", code], check=False)
+    with atomic_file.growing_folder(tmp_path / "set") as partial:
+        assert partial.name == ".set.partial"

@@ -22,11 +22,6 @@ from kws_tf import atomic_file, worker_pool
 from kws_tf.dataset.cache_entry import DATA_FILE, CacheEntry, ClipRow, digest, write_index
 from kws_tf.errors import AudioError, DatasetError
 
-try:
-    import fcntl
-except ImportError:  # Windows: no lock; two builders at once each do the whole work
-    fcntl = None
-
 _FORMAT = 1
 _TEMPORARY = ".building-"
 _BAR_DELAY_SECONDS = 1.0  # no bar for what is done sooner
@@ -188,14 +183,14 @@ class ClipCache:
 
     @contextlib.contextmanager
     def _lock(self):
-        """One builder at a time. The system releases the lock of a process that dies, so what lies there is left over for certain."""
+        """One builder at a time; without locks two builders at once each do the whole work."""
         with open(self._home / ".lock", "w", encoding="utf-8") as file:
-            if fcntl:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    logging.info("%s: another process is building this cache; waiting for it.", self._name)
-                    fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                locked = atomic_file.lock(file.fileno(), wait=False)
+            except BlockingIOError:
+                logging.info("%s: another process is building this cache; waiting for it.", self._name)
+                locked = atomic_file.lock(file.fileno())
+            if locked:  # so that what lies there is left over for certain
                 for leftover in self._home.glob(_TEMPORARY + "*"):
                     logging.info("%s: removing what an interrupted run left in the cache: %s", self._name, leftover)
                     shutil.rmtree(leftover, ignore_errors=True)

@@ -5,22 +5,20 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 
 import numpy as np
-import soundfile
 import tqdm
 from absl import logging
 
 from kws_tf import atomic_file, config, worker_pool
 from kws_tf.counted import counted
+from kws_tf.dataset.clip_manifest import MANIFEST_FILE
 from kws_tf.errors import DatasetError
-from kws_tf.synthesis import mixing, noise, other_speech
-from kws_tf.synthesis.clip_plan import Clip, plan
+from kws_tf.synthesis import mixing, noise, other_speech, sound_file
+from kws_tf.synthesis.clip_plan import plan
 from kws_tf.synthesis.render import render, utterance
-from kws_tf.synthesis.texts import Piece
 
-SETTINGS_FILE, MANIFEST_FILE = "synthesis.json", "manifest.jsonl"
+SETTINGS_FILE = "synthesis.json"
 _JOURNAL_FILE = "journal.jsonl"
 _NOISE_SECONDS, _TALK_SECONDS = 12, 60
 _CHUNK = 16
@@ -36,7 +34,7 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
     parameter of every clip, synthesis.json with the settings.
 
     Args:
-        output_dir: folder to make.
+        output_dir: folder to make; absent, empty, or this very set.
         settings: SynthesisConfig. engine: Engine.
         recordings: clips of `recordings.find`.
         n_workers: processes; default one per processor that this process may use. 1 works without child processes.
@@ -46,23 +44,40 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
         True if it was made, False if it was there already.
 
     Raises:
-        DatasetError: the folder exists and holds something else.
+        DatasetError: the folder exists and holds something else, cannot be made, or is being made by another process.
         KwsError: the engine is not installed, or a clip cannot be made.
     """
     output_dir = pathlib.Path(output_dir)
     planned = plan(settings, engine)
     clips = [*planned.clips, *recordings]
-    # The digest also tells sets apart whose words or voices differ, which are no settings.
+    # The digest also tells sets apart whose words, voices or recordings differ, which are no settings.
     identity = {"settings": config.to_dict(settings), "engine": json.loads(json.dumps(engine.identity())),
-                "plan_sha256": hashlib.sha256(repr(clips).encode()).hexdigest()}
-    if output_dir.exists():
+                "plan_sha256": hashlib.sha256((repr(clips) + _states(clips)).encode()).hexdigest()}
+    if output_dir.exists() and not (output_dir.is_dir() and not any(output_dir.iterdir())):
         _check_same(output_dir, identity)
         return False
-    partial = output_dir.with_name(f".{output_dir.name}.partial")
     try:
-        done = _resume(partial, identity, clips)
+        with atomic_file.growing_folder(output_dir) as partial:
+            _fill(partial, identity, planned, recordings, settings, engine, n_workers, progress)
+            # In this order: without its journal, a set that was killed here would be made again from the start.
+            atomic_file.appear(partial, output_dir)
+        (output_dir / _JOURNAL_FILE).unlink()
     except OSError as error:
-        raise DatasetError(f"synthesis: {partial} cannot be made: {error.strerror}. Name another folder, --output.") from error
+        raise DatasetError(f"synthesis: --output={output_dir} cannot be made: {error.strerror or error}.") from error
+    speakers = {clip.speaker for clip in clips if clip.speaker}
+    logging.info("%s: %s by %s.", output_dir, counted(len(clips), "clip"), counted(len(speakers), "speaker"))
+    return True
+
+
+def _states(clips):
+    """Sizes and times of change of the recordings, as text; "" without any."""
+    states = [os.stat(source) for source in sorted({clip.source for clip in clips if clip.source})]
+    return "".join(f" {state.st_size} {state.st_mtime_ns}" for state in states)
+
+
+def _fill(partial, identity, planned, recordings, settings, engine, n_workers, progress):
+    clips = [*planned.clips, *recordings]
+    done = _resume(partial, identity, clips)
     if not done:
         _write_noise(partial / "noise", planned, settings, engine)
         _write_talk(partial / "noise", recordings, settings)
@@ -76,26 +91,6 @@ def make(output_dir, settings, engine, *, recordings=(), n_workers=None, progres
             journal.write(done[-1] + "\n")
             journal.flush()
     atomic_file.write_text(partial / MANIFEST_FILE, "".join(line + "\n" for line in done))
-    # In this order: without its journal, a set that was killed here would be made again from the start.
-    os.rename(partial, output_dir)
-    (output_dir / _JOURNAL_FILE).unlink()
-    speakers = {clip.speaker for clip in clips if clip.speaker}
-    logging.info("%s: %s by %s.", output_dir, counted(len(clips), "clip"), counted(len(speakers), "speaker"))
-    return True
-
-
-def read_manifest(folder):
-    """The clips of a finished set, list of Clip.
-
-    Raises:
-        DatasetError: there is no manifest, or it is damaged.
-    """
-    path = pathlib.Path(folder) / MANIFEST_FILE
-    try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        return [Clip(**{**row, "pieces": tuple(Piece(*piece) for piece in row["pieces"])}) for row in rows]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DatasetError(f"{path}: not the manifest of a synthesised set ({error}).") from error
 
 
 def spoken_by(folder):
@@ -113,8 +108,8 @@ def _check_same(output_dir, identity):
         found = None
     if found != identity:
         theirs, ours = spoken_by(output_dir), identity["engine"]["engine"]
-        kind = ("something else" if found is None else "a set of other settings or of another version" if theirs in ("", ours) else
-                f"a set spoken by {theirs}, not by {ours} (--engine)")
+        kind = ("something else" if found is None else "a set of other settings, other recordings or another version"
+                if theirs in ("", ours) else f"a set spoken by {theirs}, not by {ours} (--engine)")
         raise DatasetError(f"synthesis: {output_dir} exists and holds {kind}. Delete it, or choose another folder.")
 
 
@@ -129,9 +124,9 @@ def _resume(partial, identity, clips):
             (partial / _JOURNAL_FILE).write_text("".join(line + "\n" for line in lines), encoding="utf-8")
             return lines
     except (DatasetError, OSError, ValueError, KeyError, TypeError):
-        if partial.exists():
-            logging.warning("%s: left by a run of other settings or another version; it is made anew.", partial)
-    shutil.rmtree(partial, ignore_errors=True)
+        if any(partial.iterdir()):
+            logging.warning("%s: left by a run of other settings, other recordings or another version; it is made anew.", partial)
+    atomic_file.clear(partial)
     for folder in {(partial / clip.file).parent for clip in clips} | {partial / "noise"}:
         folder.mkdir(parents=True)
     atomic_file.write_text(partial / SETTINGS_FILE, json.dumps(identity, indent=1, ensure_ascii=False) + "\n")
@@ -148,7 +143,7 @@ def _write_noise(folder, planned, settings, engine):
         if settings.babble_voices and talk:
             signals["babble"] = _babble(talk, n_samples, settings, engine, rng)
         for kind, signal in signals.items():
-            soundfile.write(folder / f"{kind}_{take}.flac", mixing.to_pcm(signal, -1.0), settings.sample_rate, subtype="PCM_16")
+            sound_file.write(folder / f"{kind}_{take}.flac", mixing.to_pcm(signal, -1.0), settings.sample_rate)
 
 
 def _write_talk(folder, recordings, settings):
@@ -160,7 +155,7 @@ def _write_talk(folder, recordings, settings):
         speech = np.zeros(0, np.int16)
         while len(speech) < _TALK_SECONDS * settings.sample_rate:
             speech = np.concatenate([speech, other_speech.read(pieces[rng.integers(len(pieces))], settings.sample_rate)])
-        soundfile.write(folder / f"talk_{take}.flac", speech, settings.sample_rate, subtype="PCM_16")
+        sound_file.write(folder / f"talk_{take}.flac", speech, settings.sample_rate)
 
 
 def _babble(talk, n_samples, settings, engine, rng):
@@ -178,5 +173,5 @@ def _babble(talk, n_samples, settings, engine, rng):
 def _render_file(job):
     clip, settings, engine, folder = job
     pcm, clip = render(clip, settings, engine)
-    soundfile.write(folder / clip.file, pcm, settings.sample_rate, subtype="PCM_16")
+    sound_file.write(folder / clip.file, pcm, settings.sample_rate)
     return clip

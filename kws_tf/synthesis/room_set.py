@@ -5,10 +5,10 @@ import json
 import pathlib
 
 import numpy as np
-import soundfile
 
 from kws_tf import atomic_file, worker_pool
 from kws_tf.errors import ConfigError, DatasetError, KwsError
+from kws_tf.synthesis import sound_file
 
 SPEED_OF_SOUND = 343.0
 PAIRS_FILE = "rooms.json"
@@ -203,4 +203,4 @@ def _write(job):
     room, sample_rate, path = job
     pair = responses(room, sample_rate)
     # Within full scale; who reads it divides by the energy of the voice's response.
-    soundfile.write(path, pair / np.max(np.abs(pair)), sample_rate, subtype="FLOAT")
+    sound_file.write(path, pair / np.max(np.abs(pair)), sample_rate, subtype="FLOAT")

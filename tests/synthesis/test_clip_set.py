@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_tf import config
+from kws_tf import atomic_file, config
 from kws_tf.errors import DatasetError
 from kws_tf.synthesis import clip_plan, clip_set, mixing
 from kws_tf.synthesis import render as render_module
@@ -20,6 +20,7 @@ from kws_tf.synthesis.clip_plan import Clip
 from kws_tf.synthesis.render import render
 from kws_tf.synthesis.settings import SPLITS, SynthesisConfig
 from kws_tf.synthesis.texts import Piece
+from tests.synthesis import manifest_clips
 
 pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
 
@@ -58,7 +59,7 @@ def test_the_folder_is_the_layout_that_training_reads(made):
 
 
 def test_every_clip_has_its_length_rate_and_level(made):
-    clips = clip_set.read_manifest(made)
+    clips = manifest_clips.read(made)
     assert len(clips) == 57
     for clip in clips:
         pcm, sample_rate = soundfile.read(made / clip.file, dtype="int16")
@@ -68,7 +69,7 @@ def test_every_clip_has_its_length_rate_and_level(made):
 
 
 def test_training_is_clean_and_the_rest_noisy(made):
-    clips = [clip for clip in clip_set.read_manifest(made) if clip.pieces]
+    clips = [clip for clip in manifest_clips.read(made) if clip.pieces]
     for clip in clips:
         zeros = np.mean(soundfile.read(made / clip.file)[0] == 0)
         assert bool(clip.noise) != clip.file.startswith("training/")
@@ -86,7 +87,7 @@ def test_noise_for_augmentation_of_every_kind(made):
 
 
 def test_the_manifest_makes_every_clip_again(made, engine):
-    for clip in clip_set.read_manifest(made)[::7]:
+    for clip in manifest_clips.read(made)[::7]:
         pcm, again = render(clip, SMALL, engine)
         assert again == clip
         np.testing.assert_array_equal(pcm, soundfile.read(made / clip.file, dtype="int16")[0])
@@ -175,22 +176,50 @@ def test_a_finished_set_is_found_and_a_different_one_refused(made, tmp_path, eng
         with pytest.raises(DatasetError, match="other settings"):
             clip_set.make(made, other_settings, other_engine, progress=False)
     (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / "a.wav").touch()
     with pytest.raises(DatasetError, match="something else"):
         clip_set.make(tmp_path / "recordings", SMALL, engine, progress=False)
 
 
 def test_a_folder_that_cannot_be_made_is_one_clear_error(tmp_path, tone_engine):
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatasetError, match="cannot be made: .*--output"):
+    with pytest.raises(DatasetError, match="--output=.* cannot be made: "):
         clip_set.make(tmp_path / "file" / "set", SMALL, tone_engine, n_workers=1, progress=False)
 
 
-def test_a_damaged_manifest_is_refused(tmp_path):
-    with pytest.raises(DatasetError, match="not the manifest"):
-        clip_set.read_manifest(tmp_path)
-    (tmp_path / "manifest.jsonl").write_text('{"pieces": [], "fil')
-    with pytest.raises(DatasetError, match="not the manifest"):
-        clip_set.read_manifest(tmp_path)
+def test_an_empty_folder_is_taken_and_a_link_to_one_too(made, tmp_path, engine):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    assert clip_set.make(tmp_path / "link", SMALL, engine, n_workers=1, progress=False)
+    assert contents(tmp_path / "empty") == contents(made) and (tmp_path / "link").is_symlink()
+
+
+def test_a_set_that_another_process_makes_is_left_to_it(tmp_path, engine):
+    with atomic_file.growing_folder(tmp_path / "set") as partial:
+        (partial / "theirs.flac").touch()
+        with pytest.raises(DatasetError, match="set cannot be made: another process is making it; wait for it"):
+            clip_set.make(tmp_path / "set", SMALL, engine, n_workers=1, progress=False)
+        assert [path.name for path in partial.iterdir()] == ["theirs.flac"]
+
+
+def test_a_recording_that_was_replaced_is_noticed(tmp_path, tone_engine):
+    soundfile.write(tmp_path / "own.wav", np.ones(16000, np.int16), 16000)
+    clip = Clip(file="training/yes/recording.flac", label="yes", kind="recording", source=str(tmp_path / "own.wav"))
+    own = {"recordings": [clip], "n_workers": 1, "progress": False}
+    assert clip_set.make(tmp_path / "set", SMALL, tone_engine, **own)
+    assert not clip_set.make(tmp_path / "set", SMALL, tone_engine, **own)
+    soundfile.write(tmp_path / "own.wav", np.ones(8000, np.int16), 16000)
+    with pytest.raises(DatasetError, match="holds a set of other settings, other recordings or another version"):
+        clip_set.make(tmp_path / "set", SMALL, tone_engine, **own)
+
+
+def test_a_full_disk_is_one_clear_error(tmp_path, monkeypatch, tone_engine):
+    def fail(path, samples, sample_rate):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(clip_set.sound_file, "write", fail)
+    with pytest.raises(DatasetError, match="set cannot be made: No space left on device"):
+        clip_set.make(tmp_path / "set", SMALL, tone_engine, n_workers=1, progress=False)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from kws_tf.synthesis.engine_mix import EngineMix, training_casts
 from kws_tf.synthesis.flite_engine import FliteEngine
 from kws_tf.synthesis.render import render
 from kws_tf.synthesis.settings import SynthesisConfig
+from tests.synthesis import manifest_clips
 
 pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
 
@@ -72,7 +73,7 @@ def test_the_set_tells_its_engines_and_is_made_again_from_its_manifest(mix, tmp_
     assert clip_set.make(tmp_path / "set", SMALL, mix, n_workers=1, progress=False)
     identity = json.loads((tmp_path / "set" / "synthesis.json").read_text())["engine"]
     assert identity["engine"] == "choir, solo, duet" and [one["n_speakers"] for one in identity["engines"]] == [12, 1, 2]
-    clips = [clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.pieces]
+    clips = [clip for clip in manifest_clips.read(tmp_path / "set") if clip.pieces]
     assert {clip.voice["engine"] for clip in clips} == {"choir", "solo", "duet"} and all(clip.phonemes for clip in clips)
     for clip in clips[::9]:
         np.testing.assert_array_equal(render(clip, SMALL, mix)[0], soundfile.read(tmp_path / "set" / clip.file, dtype="int16")[0])

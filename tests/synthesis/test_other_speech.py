@@ -9,6 +9,7 @@ import soundfile
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.synthesis import clip_set, other_speech
 from kws_tf.synthesis.settings import SynthesisConfig
+from tests.synthesis import manifest_clips
 
 SETTINGS = SynthesisConfig(phrases=("computer",), clip_seconds=1.0)
 
@@ -89,7 +90,7 @@ def test_pieces_join_the_set(tmp_path, tone_engine):
                                other_words=("water", "green", "door", "seven"), unseen_share=0.0, clip_seconds=1.0, babble_voices=0)
     clip_set.make(tmp_path / "set", settings, tone_engine, recordings=other_speech.find(tmp_path / "talk", settings), n_workers=1,
                   progress=False)
-    own = {clip.file: clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.kind == "other_speech"}
+    own = {clip.file: clip for clip in manifest_clips.read(tmp_path / "set") if clip.kind == "other_speech"}
     assert sorted(file.split("-a_")[-1] for file in own if file.startswith("training")) == ["00000000.flac", "00001500.flac"]
     pcm, _ = soundfile.read(tmp_path / "set" / "training/_unknown_/other_speech_training-a_00001500.flac", dtype="int16")
     np.testing.assert_array_equal(pcm, np.arange(24000, 48000).astype(np.int16))

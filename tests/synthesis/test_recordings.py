@@ -8,6 +8,7 @@ from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.synthesis import clip_set, recordings
 from kws_tf.synthesis.render import render
 from kws_tf.synthesis.settings import SynthesisConfig
+from tests.synthesis import manifest_clips
 
 SETTINGS = SynthesisConfig(phrases=("hey jarvis",), recorded_share=0.0)
 BOTH = SynthesisConfig(phrases=("hey jarvis", "computer"))
@@ -80,7 +81,7 @@ def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
                                babble_voices=0)
     found = recordings.find(tmp_path / "own", settings)
     clip_set.make(tmp_path / "set", settings, tone_engine, recordings=found, n_workers=1, progress=False)
-    own = [clip for clip in clip_set.read_manifest(tmp_path / "set") if clip.kind == "recording"]
+    own = [clip for clip in manifest_clips.read(tmp_path / "set") if clip.kind == "recording"]
     assert {clip.file.split("/")[0] for clip in own} == {"training", "validation", "testing"}
     for clip in own:
         pcm, rate = soundfile.read(tmp_path / "set" / clip.file)
