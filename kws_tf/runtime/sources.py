@@ -15,6 +15,8 @@ BLOCK_SECONDS = 0.05
 LONGEST_QUEUE = 200
 # A microphone gives a block every BLOCK_SECONDS, of silence too; one that was unplugged gives none, and no error either.
 LONGEST_WAIT_SECONDS = 10.0
+# A program that resamples on the way may promise some samples more than it gives.
+ROUNDING_SECONDS = 0.1
 # First bytes of what is neither, and would be heard as noise.
 _PACKED = {b"fLaC": "a FLAC file", b"OggS": "an Ogg file", b"FORM": "an AIFF file", b"RIFX": "a big-endian WAV file",
            b"ID3\3": "an MP3 file", b"ID3\4": "an MP3 file", b"RF64": "an RF64 file", b"caff": "a CAF file"}
@@ -42,7 +44,8 @@ def from_pipe(file, sample_rate):
         file: binary file object, such as sys.stdin.buffer. sample_rate: Hz of the model.
 
     Raises:
-        AudioError: a WAV header of another rate or kind of samples or one that is cut off, or a file of another format.
+        AudioError: a WAV header of another rate or kind of samples or one that is cut off, or a file of another format; at the end, that
+            no audio came, or less than the header promised.
     """
     start = file.read(4)
     if start in _PACKED:
@@ -50,6 +53,7 @@ def from_pipe(file, sample_rate):
     channels, left = 1, math.inf
     if start == b"RIFF":
         (channels, left), start = _wav_header(file, sample_rate), b""
+    promised, n_samples = left, 0
     frame, size = 2 * channels, max(1, round(BLOCK_SECONDS * sample_rate)) * 2 * channels
     while True:
         # read1 gives what is there: a live pipe is heard at once, not when a block is full.
@@ -60,9 +64,14 @@ def from_pipe(file, sample_rate):
         if whole:
             samples = np.frombuffer(data[:whole], "<i2").reshape(-1, channels)
             yield samples[:, 0].copy() if channels == 1 else np.rint(samples.mean(axis=1)).astype(np.int16)
+        n_samples += whole // frame
         start = data[whole:]
         if not more:
-            return
+            break
+    if not n_samples:
+        raise AudioError("standard input: no audio came. Look at the program ahead of the pipe.")
+    if ROUNDING_SECONDS * sample_rate * frame < left < math.inf:
+        raise AudioError(f"standard input: the recording is truncated: its header promises {promised} bytes, {promised - left} came.")
 
 
 def from_microphone(device, sample_rate, on_loss=None):
