@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import math
 import os
 import sys
 import typing
@@ -173,6 +174,25 @@ def refuse_arguments(argv, hint="every setting is a flag, see --help."):
         raise ConfigError(f"unexpected argument {argv[1]!r}; {hint}")
 
 
+def refuse_infinite(flag_values=flags.FLAGS):
+    """Refuses numbers that are none: absl reads nan and inf, and nan passes every bound.
+
+    Args:
+        flag_values: parsed flags.
+
+    Raises:
+        ConfigError: names each such flag.
+    """
+    wrong = []
+    for name in flag_values:
+        value = flag_values[name].value
+        numbers = value if isinstance(value, (tuple, list)) else (value,)
+        if not all(math.isfinite(number) for number in numbers if isinstance(number, float)):
+            wrong.append(f"--{name}={','.join(map(str, numbers))}")
+    if wrong:
+        raise ConfigError(f"{' '.join(wrong)}: expected finite numbers.")
+
+
 def define_config(flag_values=flags.FLAGS, groups=tuple(GROUPS)):
     """Defines one flag per field of the named parts of RunConfig, with the dataclass defaults.
 
@@ -275,8 +295,9 @@ def _refuse_unused(values, config):
 
 
 def run(main, define=None, extra=""):
-    """Runs an entry point: parses flags, calls main(argv), and turns a KwsError into one message on stderr and exit status 1; so it does
-    with a package that is not installed, naming the extra of kws_tf that brings it, and with a file that the system refuses.
+    """Runs an entry point: parses flags, refuses numbers that are not finite, calls main(argv), and turns a KwsError into one message on
+    stderr and exit status 1; so it does with a package that is not installed, naming the extra of kws_tf that brings it, and with what the
+    system refuses, such as a file or room on a disk.
 
     --help prints the docstring of the program and its flags by group.
 
@@ -288,7 +309,12 @@ def run(main, define=None, extra=""):
     if define is not None and (status := _guarded(define, extra, flags.FLAGS)):
         sys.exit(status)
     flags.FLAGS.set_default("showprefixforinfo", False)
-    app.run(functools.partial(_guarded, main, extra), flags_parser=_parse)
+    app.run(functools.partial(_guarded, functools.partial(_checked, main), extra), flags_parser=_parse)
+
+
+def _checked(main, argv):
+    refuse_infinite()
+    return main(argv)
 
 
 def _parse(argv):
@@ -315,10 +341,11 @@ def _guarded(main, extra, argv):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141  # what a shell says of a program that SIGPIPE ends
     except OSError as error:
-        if error.filename is None:
+        if error.strerror is None:  # not from the system
             raise
         logging.debug("where it happened:", exc_info=True)
-        return _failed(f"{error.filename}: {error.strerror}. (--verbosity=1 shows where it happened.)")
+        place = "" if error.filename is None else f"{error.filename}: "
+        return _failed(f"{place}{error.strerror}. (--verbosity=1 shows where it happened.)")
     except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130

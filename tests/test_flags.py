@@ -133,6 +133,9 @@ def main(argv):
         raise KeyboardInterrupt
     if config.train.seed == 8:
         open("/dev/null/run/config.json", "w")
+    if config.train.seed == 6:
+        with open("/dev/full", "w") as file:
+            file.write("a line")
     if config.train.seed == 9:
         for _ in range(100_000):
             print("a line")
@@ -144,8 +147,10 @@ run(main, define_config)
     ([], 0, "", ""),
     (["junk"], 1, "", "error: unexpected junk\n"),
     (["--tau=0"], 1, "", "error: model: tau must be above 0 and at most 64; received 0.0. Set --tau.\n"),
+    (["--lr=nan", "--noise_amplitude=0,inf"], 1, "", "error: --noise_amplitude=0.0,inf --lr=nan: expected finite numbers.\n"),
     (["--seed=7"], 130, "", "interrupted\n"),
     (["--seed=8"], 1, "", "error: /dev/null/run/config.json: Not a directory. (--verbosity=1 shows where it happened.)\n"),
+    (["--seed=6"], 1, "", "error: No space left on device. (--verbosity=1 shows where it happened.)\n"),
 ])
 def test_an_error_of_the_house_is_one_line_and_status_1(tmp_path, arguments, status, stdout, stderr):
     program = tmp_path / "program.py"
