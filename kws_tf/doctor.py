@@ -3,10 +3,11 @@
     python -m kws_tf.doctor DIR
     python -m kws_tf.doctor DIR --html report.html --speaker_pattern "^(\\w+?)_"
 
-DIR holds training|validation|testing/<class>/**, or <class>/** alone. Looked for are: files that cannot be read; the same sound in two
-splits or under two labels; speakers in two splits; nearly equal clips; mixed formats; clipping; constant offset; silence; very quiet and
-very short clips; words cut off at the edge; missing, scarce and lopsided classes; labels that a small cross-validated model does not
-believe. The HTML page shows durations, levels, positions, and the worst clips to see and hear. Nothing is changed.
+DIR holds training|validation|testing/<class>/**, or <class>/** alone. Looked for are: files that cannot be read; splits and classes that
+training needs; the same sound in two splits or under two labels; speakers in two splits; nearly equal clips; mixed formats; clipping;
+constant offset; silence; very quiet and very short clips; words cut off at the edge; missing, scarce and lopsided classes; labels that a
+small cross-validated model does not believe. The HTML page shows durations, levels, positions, and the worst clips to see and hear.
+Nothing is changed.
 
 Exit status 1 if there is an error, that is, something that makes figures measured on the set wrong or training impossible.
 """

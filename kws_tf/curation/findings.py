@@ -5,11 +5,13 @@ import typing
 
 import numpy as np
 
+from kws_tf.config import SPLITS
 from kws_tf.counted import counted
 
 _CLIPPED, _DC, _QUIET_DBFS, _SHORT_OF_MEDIAN = 0.002, 0.02, -50.0, 0.35
 _CUT_DB = -12.0
 _FEW_CLIPS, _IMBALANCE = 10, 10.0
+_NEEDED_SPLITS = ("training", "validation")
 
 
 class Finding(typing.NamedTuple):
@@ -39,8 +41,9 @@ def examine(facts, silence_labels=("_silence_",)):
     """
     readable = [fact for fact in facts if not fact.problem]
     spoken = [fact for fact in readable if fact.label not in silence_labels]
-    checks = (unreadable(facts), same_content(readable), shared_speakers(readable), mixed_formats(readable), clipping(readable),
-              offset(readable), silence(spoken), quiet(spoken), durations(spoken), cut_off(spoken), class_balance(readable))
+    checks = (unreadable(facts), missing_splits(facts), same_content(readable), shared_speakers(readable), mixed_formats(readable),
+              clipping(readable), offset(readable), silence(spoken), quiet(spoken), durations(spoken), cut_off(spoken),
+              class_balance(readable))
     return [finding for found in checks for finding in found]
 
 
@@ -48,6 +51,18 @@ def unreadable(facts):
     """Files that cannot be decoded."""
     return [Finding("unreadable", "error", f"{fact.path}: {fact.problem}", (fact.path,), "Mend or remove it.")
             for fact in facts if fact.problem]
+
+
+def missing_splits(facts):
+    """Splits and classes that training needs. A folder without any split is not laid out for training yet, and passes."""
+    present, labels = {fact.split for fact in facts}, {fact.label for fact in facts}
+    if present.isdisjoint(SPLITS):
+        return []
+    found = [Finding("layout", "error", f"there is no {split} clip", (), "Deal the clips to splits: python -m kws_tf.split.")
+             for split in _NEEDED_SPLITS if split not in present]
+    if len(labels) < 2:
+        found.append(Finding("layout", "error", f"there is no class but {', '.join(labels)}", (), "A classifier needs two or more."))
+    return found
 
 
 def same_content(facts):

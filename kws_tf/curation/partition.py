@@ -86,7 +86,7 @@ def deal_balanced(items, shares, seed):
 def deal_by_hash(items, shares, seed):
     """Deals each group by the hash of its name alone: clips that are added later move no other. Shares are met on average.
 
-    Args, Returns, Raises: as `deal_balanced`.
+    Args, Returns, Raises: as `deal_balanced`; a DatasetError if a split got none.
     """
     _check_shares(shares)
     ends = np.cumsum(list(shares.values()))
@@ -95,6 +95,9 @@ def deal_by_hash(items, shares, seed):
     for group in sorted({item.group for item in items}):
         place = int.from_bytes(hashlib.sha256(f"{seed}/{group}".encode()).digest()[:8], "big") / 2**64
         dealt[group] = splits[min(int(np.searchsorted(ends, place, side="right")), len(splits) - 1)]
+    empty = [split for split in splits if split not in dealt.values()]
+    if empty:
+        raise DatasetError(f"split: {' and '.join(empty)} got none of {counted(len(dealt), 'group')}; leave --stable away, or give more.")
     return dealt
 
 

@@ -109,6 +109,17 @@ def test_a_folder_of_classes_without_splits_is_one_split(original):
     assert {fact.split for fact in found.facts} == {"all"} and found.findings == []
 
 
+def test_what_training_refuses_is_an_error(healthy):
+    shutil.rmtree(healthy / "validation")
+    shutil.rmtree(healthy / "testing")
+    found = checks(healthy)["layout", "error"]
+    assert found.text == "there is no validation clip" and "kws_tf.split" in found.advice
+    for label in ("cat", "dog", "sun", "_silence_"):
+        shutil.rmtree(healthy / "training" / label)
+    shutil.copytree(healthy / "training", healthy / "validation")
+    assert checks(healthy)["layout", "error"].text == "there is no class but bed"
+
+
 def test_processes_measure_the_same(original):
     one, two = (diagnose(original / "validation", n_workers=n, progress=False) for n in (1, 2))
     for a, b in zip(one.facts, two.facts, strict=True):

@@ -49,6 +49,8 @@ def test_by_hash_new_clips_move_no_other():
     for split, share in SHARES.items():
         assert counts[split] / 600 == pytest.approx(share, abs=0.05)
     assert dealt != partition.deal_by_hash(items, SHARES, 4)
+    with pytest.raises(DatasetError, match="split: validation and testing got none of 1 group; leave --stable away, or give more"):
+        partition.deal_by_hash([Item("a", "a", "g4")], SHARES, 3)
 
 
 @pytest.mark.parametrize("deal", [partition.deal_balanced, partition.deal_by_hash])
