@@ -1,15 +1,20 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
 import soundfile
+from absl import flags
 
 torch = pytest.importorskip("torch", reason="needs torch: pip install 'kws_tf[parity]'")
 
 from kws_tf import features  # noqa: E402
-from kws_tf.config import AugmentConfig, FeatureConfig, ModelConfig, RunConfig  # noqa: E402
+from kws_tf.config import FEATURE_PRESETS, AugmentConfig, DataConfig, FeatureConfig, ModelConfig, RunConfig, TrainConfig  # noqa: E402
 from kws_tf.errors import ConfigError  # noqa: E402
+from kws_tf.flags import run_config  # noqa: E402
 from tools import torch_baseline  # noqa: E402
+
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("n_mels", [40, 80])
@@ -33,6 +38,9 @@ def test_augmentation_shifts_and_adds_noise_within_its_bounds():
     assert (pcm[:20].max(axis=1) >= 0.8).all() and pcm[20:].max() <= 0.6
     gap = (pcm[changed] < 0.45).sum(axis=1)
     assert gap.max() == 10 and gap.min() >= 0
+    short = clean.copy()
+    torch_baseline.augment(short, silent, settings, [np.full(30, 1.0, np.float32)], 10, np.random.default_rng(0))
+    assert (short[:20].max(axis=1) >= 0.8).all(), "a recording that is shorter than a clip is repeated"
 
 
 @pytest.fixture(scope="module")
@@ -83,8 +91,36 @@ def test_an_interrupted_run_continues_to_the_same_result(run_program, recipe, tm
     assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
 
 
-def test_refuses_what_it_does_not_implement():
-    config = RunConfig(augment=AugmentConfig(noise_dir="noise", gain_prob=0.5), model=ModelConfig(ssn_groups="0"))
-    with pytest.raises(ConfigError, match="not these settings: --gain_prob, --ssn_groups"):
+def refused(**parts):
+    config = RunConfig(**{"augment": AugmentConfig(noise_dir="noise"), **parts})
+    try:
         torch_baseline.require_paper_recipe(config)
-    torch_baseline.require_paper_recipe(RunConfig(augment=AugmentConfig(noise_dir="noise")))
+    except ConfigError as error:
+        return str(error).split("not these settings: ")[1]
+    return ""
+
+
+@pytest.mark.parametrize("parts, names", [
+    ({"augment": AugmentConfig(noise_dir="noise", gain_prob=0.5), "model": ModelConfig(ssn_groups="0")}, "--gain_prob, --ssn_groups."),
+    ({"augment": AugmentConfig(noise_dir="noise", tape_prob=0.5, warp_prob=0.1, white_noise_prob=0.1, rir_dir="rooms", mic_prob=0.1,
+                               curriculum="[]", peak_normalize=True)},
+     "--tape_prob, --warp_prob, --white_noise_prob, --rir_dir, --mic_prob, --curriculum, --peak_normalize."),
+    ({"model": ModelConfig(arcface=True), "train": TrainConfig(patience=3, pre_roll_probability=0.5, initial_weights="run")},
+     "--arcface, --patience, --pre_roll_probability, --initial_weights."),
+    ({"train": TrainConfig(schedule="plateau", monitor="loss", class_weights="balanced")}, "--class_weights, --monitor, --schedule."),
+    ({"features": FEATURE_PRESETS["sparknet"], "model": ModelConfig(model="ds_cnn")}, "--kind, --n_mfcc, --model, --ssn_groups."),
+    ({"model": ModelConfig(tau=2)}, "--spec_prob."), ({"augment": AugmentConfig()}, "--noise_dir."),
+])
+def test_refuses_what_it_does_not_implement(parts, names):
+    assert refused(**parts) == names
+
+
+def test_takes_what_the_benchmarks_ask_for():
+    values = flags.FlagValues()
+    torch_baseline.define(values)
+    values(["torch_baseline", f"--flagfile={ROOT / 'flags' / 'speech_commands.cfg'}", "--noise_dir=n", "--noise_fraction=0.7",
+            "--data_root=d", "--epochs=60", "--seed=2", "--threads=1"])
+    torch_baseline.require_paper_recipe(run_config(values))
+    assert refused() == ""
+    assert refused(augment=AugmentConfig(noise_dir="n", noise_fraction=0.7, spec_prob=0), model=ModelConfig(tau=2),
+                   data=DataConfig(cache_dir="cache"), train=TrainConfig(epochs=100, seed=2)) == ""
