@@ -59,7 +59,8 @@ def main(argv):
     for path in argv[1:]:
         line = describe(model, path)
         failed |= "error" in line
-        print(json.dumps(line, ensure_ascii=False), flush=True)
+        # A file name that is no UTF-8 holds surrogates; written as \udcff they are JSON, and any console takes them.
+        print(json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(), flush=True)
     return int(failed)
 
 

@@ -48,7 +48,7 @@ def define(flag_values=FLAGS):
     define_numbers("silences", (400, 50, 50), "Clips of noise alone in training,validation,testing.", int, **place)
     flags.DEFINE_float("clip_duration", 1.5, "Length of every clip in seconds; a phrase must fit.", **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", **place)
-    define_numbers("snr_db", (0.0, 30.0), "Low,high of speech over noise in the clips of validation and testing.", int, **place)
+    define_numbers("snr_db", (0.0, 30.0), "Low,high of speech over noise in the clips of validation and testing.", **place)
     flags.DEFINE_string("word_list", "", "File of words for negatives, one per line, most frequent first; empty for wordfreq.", **place)
     flags.DEFINE_integer("near_misses", 200, "Different near misses of each phrase.", lower_bound=1, **place)
     flags.DEFINE_integer("seed", 1, "Of every random draw.", lower_bound=0, **place)

@@ -1,4 +1,5 @@
 import json
+import os
 
 import numpy as np
 import pytest
@@ -49,6 +50,13 @@ def test_a_bad_file_does_not_stop_the_others(run, exported, tone_clips, tmp_path
     assert [sorted(line)[:2] for line in lines] == [["error", "file"], ["error", "file"], ["duration_seconds", "file"]]
     assert "text.wav: not a recording that can be decoded" in lines[0]["error"]
     assert "missing.wav: cannot be opened" in lines[1]["error"]
+
+
+def test_a_name_that_is_no_text_does_not_stop_the_others(run, exported, tone_clips, tmp_path):
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/\xff.wav")
+    soundfile.write(tmp_path / "good.wav", tone_clips[0][0], 16000)
+    status, lines = run("--model", exported / "float32", name, tmp_path / "good.wav")
+    assert status == 1 and lines[0]["file"] == name and "error" in lines[0] and "label" in lines[1]
 
 
 @pytest.mark.parametrize("arguments, message", [

@@ -46,6 +46,8 @@ def test_a_dry_run_tells_and_makes_nothing(run, tmp_path, capsys):
     assert "training    13 clips by 44 speakers: computer 3, _unknown_ 8, _silence_ 2" in output
     assert "1 near miss of 'computer' by phoneme edit distance: commuter (1)" in output
     assert not (tmp_path / "set").exists()
+    run("--phrase=computer", "--output", tmp_path / "set", "--dry_run", *SMALL, "--snr_db=2.5,20")
+    assert synthesize.settings().snr_db == (2.5, 20.0)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

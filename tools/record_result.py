@@ -206,7 +206,7 @@ def record_of_stream(name, config, paths, title, place):
     """
     found = [json.loads(pathlib.Path(path).read_text(encoding="utf-8")) for path in paths]
     for path, values in zip(paths, found, strict=True):
-        if not values.get("sweep") or not values.get("ambient"):
+        if not values.get("annotated") or not values.get("ambient"):
             raise ConfigError(f"{path}: no words or no ambient recordings; make it with kws_tf.evaluate --ambient A --annotations W.")
         if _audio_of(values) != _audio_of(found[0]):
             raise ConfigError(f"{path}: another file or other audio than {paths[0]}; a record is of one file on one set of recordings.")

@@ -77,7 +77,7 @@ def test_a_stream_is_recorded_by_its_best_window_and_threshold(tmp_path):
 
 @pytest.mark.parametrize("changed, message", [
     ({"model": {"model_id": "cd34"}}, "another file or other audio than .*a.json"), ({"sweep_hours": 0.6}, "other audio"),
-    ({"ambient": None}, "no words or no ambient"), ({"sweep": []}, "no words or no ambient")])
+    ({"ambient": None}, "no words or no ambient"), ({"annotated": None}, "no words or no ambient")])
 def test_streams_that_do_not_belong_together_are_refused(tmp_path, changed, message):
     paths = [stream_evaluation(tmp_path / "a.json", [(1, 1, 0)]), stream_evaluation(tmp_path / "b.json", [(1, 1, 0)], **changed)]
     with pytest.raises(ConfigError, match=message):
