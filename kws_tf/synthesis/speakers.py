@@ -48,7 +48,7 @@ def group_by_speaker(variants, data_path):
 
 
 def split(speakers, shares, rng):
-    """Deals speakers to splits, women and men apart, so that every split hears both.
+    """Deals speakers to splits, women and men apart, so that every split hears both. Of few, every split gets one at least.
 
     Args:
         speakers: from `group_by_speaker`.
@@ -59,10 +59,13 @@ def split(speakers, shares, rng):
         Split name -> tuple of speakers.
 
     Raises:
-        ConfigError: the shares are not positive numbers with sum 1, or a split gets no speaker.
+        ConfigError: the shares are not positive numbers with sum 1, or there are fewer speakers than splits.
     """
     if min(shares.values()) <= 0 or abs(sum(shares.values()) - 1) > 1e-6:
         raise ConfigError(f"speakers: the shares of the splits must be positive and add up to 1; received {dict(shares)}.")
+    if len(speakers) < len(shares):
+        raise ConfigError(f"speakers: {counted(len(speakers), 'speaker')}, too few for {', '.join(shares)}, which share none. Give --voice "
+                          "more often, or an engine with more speakers before this one: --engine=espeak --engine=...")
     dealt = {name: [] for name in shares}
     for gender in sorted({speaker[0].gender for speaker in speakers}):
         group = [speaker for speaker in speakers if speaker[0].gender == gender]
@@ -72,10 +75,10 @@ def split(speakers, shares, rng):
             end += share * len(group)
             dealt[name] += group[start:round(end)]
             start = round(end)
-    empty = [name for name, group in dealt.items() if not group]
-    if empty:
-        raise ConfigError(f"speakers: {counted(len(speakers), 'speaker')}, too few for a share of {shares[empty[0]]:g} for {empty[0]}. "
-                          "Give --voice more often, or an engine with more speakers before this one: --engine=espeak --engine=...")
+    for group in dealt.values():
+        if not group:
+            several = [name for name in shares if len(dealt[name]) > 1]
+            group.append(dealt[max(several, key=lambda name: len(dealt[name]) / shares[name])].pop())
     return {name: tuple(group) for name, group in dealt.items()}
 
 

@@ -62,10 +62,20 @@ def test_a_split_deals_every_speaker_once_and_hears_both_genders():
     assert again == dealt != other
 
 
+@pytest.mark.parametrize("genders", [("male",), ("female", "male")])
+@pytest.mark.parametrize("n", range(3, 12))
+def test_of_few_speakers_every_split_gets_one(n, genders):
+    group = [(variant(f"v{index}", genders[index % len(genders)]),) for index in range(n)]
+    dealt = speakers.split(group, {"training": 0.7, "validation": 0.15, "testing": 0.15}, np.random.default_rng(1))
+    names = [speaker[0].identifier for part in dealt.values() for speaker in part]
+    assert sorted(names) == sorted(speaker[0].identifier for speaker in group) and all(dealt.values())
+    assert len(dealt["training"]) >= max(len(dealt["validation"]), len(dealt["testing"]))
+
+
 @pytest.mark.parametrize(("shares", "words"), [
     ({"training": 0.5, "testing": 0.4}, "add up to 1"),
     ({"training": 1.2, "testing": -0.2}, "positive"),
-    ({"training": 0.9, "testing": 0.1}, "too few .*an engine with more speakers before"),
+    ({"training": 0.8, "validation": 0.1, "testing": 0.1}, "2 speakers, too few for .*an engine with more speakers before"),
 ])
 def test_impossible_splits_are_refused(shares, words):
     with pytest.raises(ConfigError, match=words):
