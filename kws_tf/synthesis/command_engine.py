@@ -35,7 +35,9 @@ class CommandEngine:
         try:
             words = shlex.split(self.command)
             fields = {field for word in words for _, field, _, _ in string.Formatter().parse(word) if field is not None}
-        except ValueError as error:
+            if fields <= _FIELDS:
+                self._words("text", "output.wav", {"voice": "voice", "speed": 1.0}, 1)
+        except (ValueError, LookupError) as error:
             raise ConfigError(f"--command={self.command!r}: not a command line ({error}).") from error
         missing, unknown = {"text", "output"} - fields, fields - _FIELDS
         if missing or unknown:
@@ -63,6 +65,7 @@ class CommandEngine:
         return {**voice, "speed": round(1.1 * voice["speed"], 2)}
 
     def speak(self, text, voice, seed):
-        words = shlex.split(self.command)
-        return speech_program.speak(lambda output: [word.format(text=text, output=output, seed=seed, **voice) for word in words],
-                                    "--command")
+        return speech_program.speak(lambda output: self._words(text, str(output), voice, seed), "--command")
+
+    def _words(self, text, output, voice, seed):
+        return [word.format(text=text, output=output, seed=seed, **voice) for word in shlex.split(self.command)]

@@ -46,6 +46,7 @@ def test_a_program_that_fails_is_one_clear_error(speaker, text, words):
 @pytest.mark.parametrize(("command", "voices", "words"), [
     ("", (), "lacks {output} and {text}"), ("cat {text}", (), "lacks {output}"),
     ("cat {text} {output} {pitch}", (), "unknown field {pitch}"),
+    ("cat {text} {output} {speed:d}", (), "not a command line .*'d'"), ("cat {text:{no}} {output}", (), "not a command line"),
     ("cat {text} {output} 'x", (), "not a command line"), ("cat {text} {output", (), "not a command line"),
     ("cat {text} {output} {voice}", (), "belong together"), ("cat {text} {output}", ("a",), "belong together"),
     ("no-such-program {text} {output}", (), "no program 'no-such-program'"),
