@@ -41,12 +41,16 @@ def by_split(folder, shares):
     Folders training, validation and testing in it are kept apart; without any, recordings are dealt by `split_of`.
 
     Raises:
-        DatasetError: the folder is missing, or holds nothing usable.
+        DatasetError: the folder is missing, holds nothing usable, or recordings beside the folders of the splits.
     """
     check_folder("negatives", folder)
     given = [name for name in SPLITS if name in subfolders(folder)]
     scans = {name: Scan(os.path.join(folder, name)) for name in given} or {"": Scan(folder)}
     problems = [line for scan in scans.values() for line in scan.problems]
+    if given:
+        places = collections.Counter(file.path.split("/")[0] for file in Scan(folder).files)
+        problems += [f"{name}: {counted(places[name], 'recording')} beside {', '.join(given)}. Move into one of {', '.join(SPLITS)}, or "
+                     "elsewhere." for name in sorted(places.keys() - set(given))]
     found = {name: [] for name in SPLITS}
     for name, scan in scans.items():
         for file in scan.files:
@@ -78,10 +82,11 @@ def find(folder, settings):
         pieces = []
         for path in paths:
             try:
-                length = soundfile.info(os.path.join(folder, path)).duration
-            except (soundfile.SoundFileError, OSError, ValueError) as error:
-                problems.append(f"{path}: {error}")
+                recording = audio.read(os.path.join(folder, path))  # all of it: now, and not when everything else is spoken
+            except AudioError as error:
+                problems.append(str(error))
                 continue
+            length = len(recording.samples) / recording.sample_rate
             hours += length / 3600
             first = np.arange(0, max(length - settings.clip_seconds, 0) + 1e-6, _STEP_WINDOWS * settings.clip_seconds)
             pieces += [(path, round(float(start), 3)) for start in first]

@@ -8,12 +8,13 @@ import re
 import numpy as np
 from absl import logging
 
+from kws_tf import audio
 from kws_tf.config import SPLITS
 from kws_tf.counted import counted
 from kws_tf.dataset.checks import check_folder
-from kws_tf.dataset.scan import Scan, subfolders
+from kws_tf.dataset.scan import Scan, loose_clips, subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
-from kws_tf.errors import DatasetError
+from kws_tf.errors import AudioError, DatasetError
 from kws_tf.synthesis.clip_plan import Clip
 from kws_tf.synthesis.settings import SILENCE, UNKNOWN
 
@@ -38,7 +39,8 @@ def find(folder, settings, speaker_pattern=""):
         List of Clip, sorted by file.
 
     Raises:
-        DatasetError: the folder is missing, holds nothing usable or other classes, or the pattern does not find a speaker everywhere.
+        DatasetError: the folder is missing, holds nothing usable, other classes or recordings of none, a recording cannot be read, or the
+            pattern does not find a speaker everywhere.
         ConfigError: the pattern is no regular expression.
     """
     check_folder("recordings", folder)
@@ -49,16 +51,19 @@ def find(folder, settings, speaker_pattern=""):
             speaker = speaker_name(path)
             if speaker_pattern and not speaker:
                 problems.append(f"{label}/{path}: --speaker_pattern={speaker_pattern!r} finds no speaker")
-            else:
-                found.append((label, path, speaker))
+            source = os.path.join(folder, label, path)
+            source = source if os.path.exists(source) else os.path.join(folder, path)
+            try:
+                audio.read(source)  # now, and not when everything else is spoken
+            except AudioError as error:
+                problems.append(str(error))
+            found.append((label, path, speaker, source))
     if problems or not found:
         what = f"{counted(len(problems), 'problem')}." if problems else "there is no recording."
         raise DatasetError(f"--recordings={folder}: {what}", problems)
-    split_of = _deal(sorted({speaker for _, _, speaker in found}), settings)
+    split_of = _deal(sorted({speaker for _, _, speaker, _ in found}), settings)
     clips = []
-    for index, (label, path, speaker) in enumerate(sorted(found)):
-        source = os.path.join(folder, label, path)
-        source = source if os.path.exists(source) else os.path.join(folder, path)
+    for index, (label, path, speaker, source) in enumerate(sorted(found)):
         name = re.sub(r"[^\w-]+", "-", os.path.splitext(path)[0])[-60:]
         clips.append(Clip(file=f"{split_of[speaker]}/{label}/recording_{name}_{index:05d}.flac", label=label, kind="recording",
                           speaker=f"recorded {speaker}".strip(), source=os.path.abspath(source)))
@@ -86,7 +91,7 @@ def _by_class(folder, settings, problems):
                            f"found {', '.join(subfolders(folder)) or 'no folder'}.")
     if present:
         problems += [f"{name}: not one of the classes, which are {', '.join(sorted(known))}"
-                     for name in subfolders(folder) if name not in known]
+                     for name in subfolders(folder) if name not in known] + loose_clips(folder, "")
     scans = {label: Scan(os.path.join(folder, label)) for label in sorted(present)} or {settings.labels[0]: Scan(folder)}
     for label, scan in scans.items():
         problems += [f"{label}: {line}" for line in scan.problems]

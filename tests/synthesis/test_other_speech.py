@@ -81,6 +81,18 @@ def test_what_cannot_be_used_is_told(tmp_path):
     with pytest.raises(DatasetError, match="1 recording cannot be read") as caught:
         other_speech.find(tmp_path, SETTINGS)
     assert "training/a.wav" in str(caught.value)
+    soundfile.write(tmp_path / "training" / "a.wav", np.full(160, np.nan, np.float32), 16000, subtype="FLOAT")
+    with pytest.raises(DatasetError, match="1 recording cannot be read") as caught:
+        other_speech.find(tmp_path, SETTINGS)
+    assert "training/a.wav: the recording holds samples that are not finite" in str(caught.value)
+
+
+def test_recordings_beside_the_splits_are_told(tmp_path):
+    write(tmp_path, {"training/a.wav": 1.0, "more/b.wav": 1.0, "more/c/d.wav": 1.0, "loose.wav": 1.0})
+    with pytest.raises(DatasetError, match="--negatives=.*2 problems") as caught:
+        other_speech.find(tmp_path, SETTINGS)
+    assert "more: 2 recordings beside training. Move into one of training, validation, testing" in str(caught.value)
+    assert "loose.wav: 1 recording beside training." in str(caught.value)
 
 
 def test_pieces_join_the_set(tmp_path, tone_engine):

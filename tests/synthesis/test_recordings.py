@@ -73,6 +73,21 @@ def test_what_fits_no_class_is_refused(tmp_path):
         recordings.find(tmp_path, BOTH)
 
 
+def test_what_would_be_left_out_is_told(tmp_path):
+    write(tmp_path, "hey_jarvis/a.wav", "loose.wav", "other.wav")
+    with pytest.raises(DatasetError, match="--recordings=.*2 problems") as caught:
+        recordings.find(tmp_path, SETTINGS)
+    assert "loose.wav: a clip outside the class folders. Move it to <class>/" in str(caught.value) and "other.wav" in str(caught.value)
+
+
+def test_a_recording_that_cannot_be_used_is_told_before_anything_is_spoken(tmp_path):
+    write(tmp_path, "ann/a.wav")
+    soundfile.write(tmp_path / "ann" / "b.wav", np.full(160, np.nan, np.float32), 16000, subtype="FLOAT")
+    with pytest.raises(DatasetError, match="1 problem") as caught:
+        recordings.find(tmp_path, SETTINGS)
+    assert "b.wav: the recording holds samples that are not finite" in str(caught.value)
+
+
 def test_recordings_join_the_set_as_16_khz_mono(tmp_path, tone_engine):
     pytest.importorskip("espeakng_loader", reason="espeak-ng is not installed: pip install 'kws_tf[synth]'")
     write(tmp_path / "own", "computer/ann/a.wav", "computer/bob/a.wav", "computer/cy/a.wav")
