@@ -1,4 +1,4 @@
-"""What kws_tf.mine has added to a training folder, taken out again."""
+"""The tables of what kws_tf.mine has added to a training folder, and how it is taken out again."""
 
 import csv
 import pathlib
@@ -6,7 +6,8 @@ import pathlib
 from kws_tf import manifest as manifests
 from kws_tf.errors import DatasetError
 
-_TABLE = "mined_{}.csv"  # as mining.mine names it
+# Name of the table for the first eight digits of a model's id.
+TABLE = "mined_{}.csv"
 
 
 def forget(folder, kept_models=()):
@@ -22,8 +23,8 @@ def forget(folder, kept_models=()):
         DatasetError: a table cannot be read. ModelFileError: a manifest cannot.
     """
     folder = pathlib.Path(folder)
-    tables = set(folder.glob(_TABLE.format("*")))
-    kept = {folder / _TABLE.format(manifests.read(model).model_id[:8]) for model in kept_models} & tables if tables else set()
+    tables = set(folder.glob(TABLE.format("*")))
+    kept = {folder / TABLE.format(manifests.read(model).model_id[:8]) for model in kept_models} & tables if tables else set()
     clips = _clips(tables - kept) - _clips(kept)
     for path in (*(folder / clip for clip in clips), *(tables - kept)):
         path.unlink(missing_ok=True)

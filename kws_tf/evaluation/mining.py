@@ -12,6 +12,7 @@ import soundfile
 from kws_tf import atomic_file, audio
 from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
+from kws_tf.evaluation.mined_clips import TABLE
 from kws_tf.evaluation.score_track import find_recordings, score_recordings
 from kws_tf.runtime import model_file
 from kws_tf.runtime.detection import configure, score_samples
@@ -101,7 +102,7 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
             n_known += known
             rows[index] = {"file": file.relative_to(output).as_posix(), "recording": name, "start_seconds": round(start / rate, 3),
                            "keyword": event.keyword, "score": round(event.score / 255, 4)}
-    table = pathlib.Path(output) / f"mined_{manifest.model_id[:8]}.csv"
+    table = pathlib.Path(output) / TABLE.format(manifest.model_id[:8])
     _write_table(table, rows)
     return Mined(rows, n_known, len(events), sum(track.hours for track in tracks), table)
 
