@@ -13,6 +13,8 @@ SPLITS = ("training", "validation", "testing")
 # Where a longer clip is cut; "random" in training alone.
 EVAL_CROPS = ("energy", "start", "centre", "end")
 TRAIN_CROPS = ("random", *EVAL_CROPS)
+# JSON may hold longer ones, of which no float can be made.
+LARGEST_INTEGER = 2**63 - 1
 
 
 def _require(condition, message):
@@ -26,7 +28,8 @@ def _require_choice(owner, name, value, choices):
 
 def _require_range(owner, name, value, low, high=math.inf, *, above=False):
     """Checks low <= value <= high (low < value with above=True), and that the value is a finite number."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    whole = isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER
+    number = whole or isinstance(value, float) and math.isfinite(value)
     inside = number and (low < value if above else low <= value) and value <= high
     bound = f"{'above' if above else 'at least'} {low:g}" + (f" and at most {high:g}" if math.isfinite(high) else "")
     _require(inside, f"{owner}: {name} must be {bound}; received {value!r}. Set --{name}.")
@@ -281,7 +284,7 @@ class ModelConfig:
         _require_range(own, "tau", self.tau, 0, 64, above=True)
         _require(int(8 * self.tau) >= 1,
                  f"{own}: tau={self.tau:g} gives no channel: int(8*tau) must be at least 1; use --tau=0.625 or more.")
-        _require(self.ssn_groups == "auto" or self.ssn_groups.isdigit(),
+        _require(self.ssn_groups == "auto" or self.ssn_groups.isdecimal(),
                  f"{own}: ssn_groups must be 'auto', 0 or a positive number; received {self.ssn_groups!r}.")
         _require_choice(own, "padding", self.padding, ("causal", "symmetric", "mixed"))
         _require_range(own, "lookahead_stages", self.lookahead_stages, 0, 4)
@@ -417,6 +420,8 @@ def from_dict(cls, values, where=""):
 
 def _decode(kind, value, where):
     """JSON value -> the annotated type."""
+    if isinstance(value, int):
+        _require(abs(value) <= LARGEST_INTEGER, f"{where} is out of range; received a number of {value.bit_length()} bits.")
     if dataclasses.is_dataclass(kind):
         return from_dict(kind, value, where)
     if typing.get_origin(kind) is tuple:

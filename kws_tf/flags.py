@@ -15,6 +15,8 @@ from kws_tf.config import FEATURE_PRESETS, RunConfig
 from kws_tf.errors import ConfigError, KwsError
 
 GROUPS = typing.get_type_hints(RunConfig)
+# That window and FFT size must share for the integer front end, see front_end.dft.
+LEAST_DIVISOR = 4
 
 HELP = {
     "data": {
@@ -254,18 +256,28 @@ def run_config(flag_values=flags.FLAGS, base=None):
 
 
 def _features(values, own, base):
-    """The preset, or `base`, with single fields overridden; at another sample rate the preset keeps its durations."""
+    """The preset, or `base`, with single fields overridden; at another sample rate the preset keeps its durations, a window such as 331
+    samples, which the integer front end cannot split, that of the nearest multiple of 16."""
     base = FEATURE_PRESETS[values["features"]] if "features" in values else base
     rate = own.get("sample_rate", base.sample_rate)
     if rate != base.sample_rate and rate > 0:
         scaled = {name: max(1, round(getattr(base, name) * rate / base.sample_rate)) for name in ("window_samples", "hop_samples")}
         window = own.get("window_samples", scaled["window_samples"])
-        own = {**scaled, "fft_size": 1 << max(1, window - 1).bit_length(), "high_hz": min(base.high_hz, rate / 2), **own}
+        fft_size = own.get("fft_size", _power_of_two(window))
+        if "window_samples" not in own and math.gcd(window, fft_size) < LEAST_DIVISOR:
+            scaled["window_samples"] = window = 16 * max(1, round(window / 16))
+            fft_size = own.get("fft_size", _power_of_two(window))
+        own = {**scaled, "fft_size": fft_size, "high_hz": min(base.high_hz, rate / 2), **own}
     if own.get("n_mfcc") and "kind" not in own:
         own["kind"] = "mfcc"
     if own.get("kind") == "logmel" and "n_mfcc" not in own:
         own["n_mfcc"] = 0
     return dataclasses.replace(base, **own)
+
+
+def _power_of_two(n):
+    """The least power of two, from 2 on, that is not below n."""
+    return 1 << max(1, n - 1).bit_length()
 
 
 def _read_json(path):

@@ -36,7 +36,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "parity"}
     flags.DEFINE_string("clips", "", "Folder of recordings, searched in all its folders.", **place)
     flags.DEFINE_integer("n_clips", 50, "Recordings to run, drawn with --seed; 0 for all.", lower_bound=0, **place)
-    flags.DEFINE_integer("seed", 1, "Of the draw.", **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw.", lower_bound=0, **place)
     flags.DEFINE_integer("optimised_steps", 1, "Steps (LSB) by which the logits of optimised integer kernels may differ.", lower_bound=0,
                          **place)
     flags.DEFINE_boolean("json", False, "Print one JSON object instead of a table.", **place)

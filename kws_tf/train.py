@@ -74,12 +74,10 @@ def export(trained, clips, config, folder):
         Name of the integer profile to be scored: "pi"; "features" where the integer front end cannot hold the features of the run.
     """
     from kws_tf import tflite
+    from kws_tf.training import trained_run
 
-    best = trained.outcome.best_row
     pcm = tflite.calibration_pcm(clips.splits["training"], config, FLAGS.calibration_clips)
-    metrics = {"epoch": best["epoch"], **{f"validation_{name}": best[f"val_{name}"] for name in ("accuracy", "balanced_accuracy", "loss")}}
-    if "sparsity" in best:
-        metrics["sparsity"] = best["sparsity"]
+    metrics = trained_run.best_metrics(folder, config.train.monitor)
     scored = "features"
     for profile in PROFILES:
         try:
@@ -170,6 +168,16 @@ def print_summary(outcome, config, folder, report=None):
         console.print(report["split_note"])
 
 
+def _warn_of_no_pcm_file(features):
+    """Says before the training that these features have no integer front end."""
+    from kws_tf.front_end import dft
+
+    try:
+        dft.plan(features)
+    except ConversionError as error:
+        logging.warning("there will be no file with PCM as input (export/pi): %s", error)
+
+
 def main(argv):
     refuse_arguments(argv)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -181,15 +189,13 @@ def main(argv):
     missing_package.require("keras")
     from kws_tf import dataset
 
+    if FLAGS.export and config.features.kind != "micro":
+        _warn_of_no_pcm_file(config.features)
     clips = dataset.load(config.data, config.features.sample_rate)
     from kws_tf.training import session, tensorboard
 
     on_epoch = tensorboard.TensorBoardWriter(folder.tensorboard_dir) if FLAGS.tensorboard else None
-    try:
-        trained = session.train(config, folder, clips, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
-    except KeyboardInterrupt:
-        logging.info("stopped by hand; continue with: python -m kws_tf.train --resume --run_dir %s", folder.path)
-        raise
+    trained = session.train(config, folder, clips, resume=FLAGS.resume, overwrite=FLAGS.overwrite, on_epoch=on_epoch)
     report = None
     if FLAGS.export:
         profile = export(trained, clips, config, folder)

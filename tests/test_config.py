@@ -31,6 +31,8 @@ def test_unknown_field_is_named():
     (config.RunConfig, {"augment": {"gain_db": [-20, "6"]}}, r"RunConfig.augment.gain_db\[1\] must be float; received '6'"),
     (config.RunConfig, {"train": []}, "RunConfig.train must be an object"),
     (config.RunConfig, {"train": {"lr": -1.0}}, "RunConfig.train: training: lr must be above 0"),
+    (config.RunConfig, {"train": {"lr": 10**400}}, "RunConfig.train.lr is out of range; received a number of 1329 bits"),
+    (config.RunConfig, {"features": {"sample_rate": -10**30}}, "RunConfig.features.sample_rate is out of range"),
 ])
 def test_a_value_of_another_type_is_refused_by_its_place(cls, values, message):
     with pytest.raises(ConfigError, match=message):
@@ -43,6 +45,8 @@ def test_a_value_of_another_type_is_refused_by_its_place(cls, values, message):
         (config.ModelConfig, {"tau": 0}, r"tau must be above 0 and at most 64; received 0\. Set --tau"),
         (config.ModelConfig, {"tau": 0.1}, "gives no channel"),
         (config.ModelConfig, {"ssn_groups": "five"}, "ssn_groups must be 'auto', 0 or a positive number"),
+        (config.ModelConfig, {"ssn_groups": "²"}, "ssn_groups must be 'auto', 0 or a positive number"),
+        (config.TrainConfig, {"epochs": 10**400}, "epochs must be at least"),
         (config.ModelConfig, {"dropout": 1.0}, "below 1; received 1.0. Set --dropout"),
         (config.ModelConfig, {"channels": -1}, "channels must be at least 0 and at most 4096; received -1. Set --channels"),
         (config.ModelConfig, {"padding": "mixed"}, r"--padding=mixed needs --lookahead_stages of 1 to 4"),

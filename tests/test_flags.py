@@ -12,6 +12,7 @@ from absl import flags
 from kws_tf.config import FEATURE_PRESETS, RunConfig
 from kws_tf.errors import ConfigError
 from kws_tf.flags import GROUPS, HELP, define_config, run_config
+from kws_tf.front_end import dft
 
 
 def parsed(*arguments):
@@ -72,6 +73,15 @@ def test_another_sample_rate_keeps_the_durations():
     assert (made.window_samples, made.hop_samples, made.fft_size, made.high_hz) == (240, 80, 256, 4000)
     assert config("--sample_rate=8000", "--window_samples=256").features.window_samples == 256
     assert config("--sample_rate=16000").features == FEATURE_PRESETS["bc_resnet"]
+    assert config("--sample_rate=11025", "--window_samples=331").features.window_samples == 331, "as given"
+
+
+@pytest.mark.parametrize("preset", ["bc_resnet", "sparknet", "mlperf_tiny"])
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 32000, 44100, 48000])
+def test_every_usual_rate_has_an_integer_front_end(preset, rate):
+    made, base = config(f"--features={preset}", f"--sample_rate={rate}").features, FEATURE_PRESETS[preset]
+    assert dft.plan(made)
+    assert abs(made.window_samples / rate - base.window_samples / 16000) <= 8 / rate
 
 
 def test_no_ssn_is_batch_norm():

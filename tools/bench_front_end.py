@@ -53,7 +53,7 @@ def define(flag_values=FLAGS):
     place = {"flag_values": flag_values, "module_name": "bench_front_end"}
     flags.DEFINE_string("clips", None, "Folder of recordings.", required=True, **place)
     flags.DEFINE_integer("n_clips", 40, "Recordings to use.", lower_bound=1, **place)
-    flags.DEFINE_integer("seed", 1, "Of the draw of clips and of the noise.", **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw of clips and of the noise.", lower_bound=0, **place)
     flags.DEFINE_string("docs", "", "Markdown file whose tables are replaced.", **place)
     flags.DEFINE_string("picture", "", "PNG file to write.", **place)
 

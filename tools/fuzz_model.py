@@ -56,7 +56,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("model", None, "Exported clip model: a .tflite file or its folder.", required=True, **place)
     flags.DEFINE_integer("trials", 1000, "Mutations of the model file.", lower_bound=1, **place)
     flags.DEFINE_integer("manifest_trials", 200, "Mutations of the manifest.", lower_bound=0, **place)
-    flags.DEFINE_integer("seed", 1, "Of the mutations.", **place)
+    flags.DEFINE_integer("seed", 1, "Of the mutations.", lower_bound=0, **place)
     flags.DEFINE_string("interpreter", "", "TFLite interpreter; empty for the first that works.", **place)
     flags.DEFINE_boolean("unchecked", False, "Open the damaged model files without any check.", **place)
 

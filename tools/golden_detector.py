@@ -41,7 +41,7 @@ CASES = (
 def define(flag_values=FLAGS):
     """Defines the flags of this program."""
     flags.DEFINE_string("output", "firmware/golden/detector.json", "File to write.", flag_values=flag_values)
-    flags.DEFINE_integer("seed", 14, "Of the logits.", flag_values=flag_values)
+    flags.DEFINE_integer("seed", 14, "Of the logits.", lower_bound=0, flag_values=flag_values)
 
 
 def make_logits(n_classes, random):

@@ -42,7 +42,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("cache_dir", "", "Folder of the decoded-clip cache; empty for the user's cache folder.", **place)
     flags.DEFINE_string("name", "", "Name of the result in table and picture.", **place)
     flags.DEFINE_integer("n_clips", 0, "Clips to score, drawn with --seed; 0 for all.", lower_bound=0, **place)
-    flags.DEFINE_integer("seed", 1, "Of the draw.", **place)
+    flags.DEFINE_integer("seed", 1, "Of the draw.", lower_bound=0, **place)
     flags.DEFINE_string("result", "", "JSON file to write.", **place)
     flags.DEFINE_string("docs", "", "Markdown file whose table is replaced.", **place)
     flags.DEFINE_string("picture", "", "PNG file to write.", **place)

@@ -51,7 +51,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_float("minutes", 10, "Length of a recording.", lower_bound=0.05, **place)
     flags.DEFINE_integer("count", 1, "Recordings.", lower_bound=1, **place)
     flags.DEFINE_integer("sample_rate", 16000, "Hz.", lower_bound=1000, **place)
-    flags.DEFINE_integer("seed", 1, "Of every draw.", **place)
+    flags.DEFINE_integer("seed", 1, "Of every draw.", lower_bound=0, **place)
     flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the name of a clip.", **place)
     flags.DEFINE_string("source", "", "Noted for every word, such as real or synthetic.", **place)
     flags.DEFINE_enum("format", "flac", ["flac", "wav"], "Of the recordings.", **place)

@@ -1,5 +1,9 @@
 """One split of a data set in memory-mapped form: clips of any length, fitted to the network's length and dealt in batches."""
 
+import functools
+import hashlib
+import json
+
 import numpy as np
 
 from kws_tf.crop import energy_start, fixed_starts, start_range
@@ -30,6 +34,12 @@ class Split:
     def n_clips(self):
         """Number of clips."""
         return len(self.paths)
+
+    @functools.cached_property
+    def digest(self):
+        """A number of the names, classes and lengths of all clips, as text."""
+        rows = list(zip(self.paths, self.labels.tolist(), self.lengths.tolist(), strict=True))
+        return hashlib.sha256(json.dumps(rows).encode("utf-8")).hexdigest()
 
     def pcm(self, i):
         """int16 [samples] of clip i: a read-only view."""

@@ -40,8 +40,10 @@ def text(words):
 
 
 def comment(lines):
-    """Lines of a comment. What comes from a manifest may hold anything; line breaks in it become spaces."""
-    return "".join(f"// {' '.join(line.split())}\n" for line in lines)
+    """Lines of a comment. What comes from a manifest may hold anything: line breaks in it become spaces, and a full stop follows a
+    backslash (or the trigraph of one) at the end, which would join the next line of code to the comment."""
+    words = (" ".join(line.split()) for line in lines)
+    return "".join(f"// {line}{'.' if line.endswith((chr(92), '??/')) else ''}\n" for line in words)
 
 
 def header(name, about, body, includes=("<cstdint>",)):

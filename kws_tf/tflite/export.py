@@ -126,7 +126,8 @@ def finish(output_dir, content, manifest, layers=(), vela=None):
     files[REPORT_FILE] = render(manifest, arena_note=arena_note, layers=layers).encode("utf-8")
     if manifest.wake_word is not None:
         files[DEVICE_MANIFEST_FILE] = device_manifest.to_json(manifest).encode("utf-8")
-    write(output_dir, content, manifest, files)
+    # What another profile wrote there belongs to another model.
+    write(output_dir, content, manifest, files, gone={COMPILED_FILE, DEVICE_MANIFEST_FILE} - files.keys())
     path = pathlib.Path(output_dir) / manifest.model_file
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters%s.", path, len(content), manifest.cost.nodes,
                  manifest.macs / 1e6, manifest.parameters, f", arena {arena.n_bytes} bytes" if arena else "")
@@ -171,19 +172,19 @@ def describe(content, run_config, classes, *, profile, parameters, metrics=None,
         run=to_dict(run_config), **more)
 
 
-def write(folder, content, manifest, more_files=None):
+def write(folder, content, manifest, more_files=None, gone=()):
     """Writes model, manifest and labels as one folder, atomically.
 
     Args:
         folder: see export_folder.write.
         content: bytes of the model file. manifest: its Manifest.
-        more_files: name -> bytes of further files, such as a report.
+        more_files: name -> bytes of further files, such as a report. gone: see export_folder.write.
     """
     files = {manifest.model_file: content,
              manifests.MANIFEST_FILE: manifests.to_json(manifest).encode("utf-8"),
              LABELS_FILE: "".join(f"{label}\n" for label in manifest.labels).encode("utf-8"),
              **(more_files or {})}
-    export_folder.write(folder, files, manifest.model_file)
+    export_folder.write(folder, files, manifest.model_file, gone)
 
 
 def add_evaluation(folder, evaluation):

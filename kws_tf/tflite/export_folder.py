@@ -40,7 +40,7 @@ def check(folder, model_file):
                               "Keep each model file in a folder of its own.")
 
 
-def write(folder, files, model_file):
+def write(folder, files, model_file, gone=()):
     """Makes or replaces an export folder in one step.
 
     The new folder is completed beside the old one and takes its place by one rename (an exchange, if the old one exists).
@@ -50,6 +50,7 @@ def write(folder, files, model_file):
         folder: absent, empty, or an earlier export of the same model file; its parents are made. Of a link, what it points to is replaced.
         files: name -> bytes; the model file and manifest.json among them. A name may have folders in front, with slashes.
         model_file: name of the model file.
+        gone: names of files of the old folder that are not carried over.
 
     Raises:
         ConversionError: see check; or the disk refuses, which leaves the old folder as it was.
@@ -65,7 +66,7 @@ def write(folder, files, model_file):
             (staging / name).parent.mkdir(parents=True, exist_ok=True)
             _write_flushed(staging / name, content)
         if folder.exists():
-            _carry_over(folder, staging)
+            _carry_over(folder, staging, gone)
             flush_to_disk(staging)
             _exchange(staging, folder)
         else:
@@ -78,9 +79,9 @@ def write(folder, files, model_file):
         shutil.rmtree(staging, ignore_errors=True)
 
 
-def _carry_over(old, new):
-    """Copies what only the old folder has."""
-    for entry in old.iterdir():
+def _carry_over(old, new, gone=()):
+    """Copies what only the old folder has, but for some names."""
+    for entry in (entry for entry in old.iterdir() if entry.name not in gone):
         target = new / entry.name
         if not os.path.lexists(target):
             _copy(entry, target)

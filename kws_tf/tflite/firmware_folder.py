@@ -11,6 +11,8 @@ from kws_tf.tflite import export_folder, firmware_headers, golden_audio
 from kws_tf.tflite.device import CLIP_HOP_SECONDS, describe
 
 GOLDEN_SECONDS = 0.5
+# Tells for which board a project was made.
+BOARD_FILE = "board.txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +60,7 @@ def write(path, output_dir, *, board="", golden_pcm=None, golden_seconds=GOLDEN_
     Raises:
         ModelFileError: the file or its manifest is damaged.
         ConversionError: the file does not suit a microcontroller. Nothing is written then.
-        ConfigError: an unknown board, or see device.describe.
+        ConfigError: an unknown board, a folder with the project of another one, or see device.describe.
 
     Example:
         >>> write("runs/pi/export/tflm_stream", "my_project", board="esp32s3")
@@ -74,14 +76,28 @@ def write(path, output_dir, *, board="", golden_pcm=None, golden_seconds=GOLDEN_
         golden_pcm = golden_audio.synthetic(n_samples, manifest.sample_rate)
     golden = golden_audio.make(path, manifest, content, golden_pcm[:n_samples], device.hop_samples)
     layout, output_dir = BOARDS[board] if board else Board(""), pathlib.Path(output_dir)
+    _require_same_board(output_dir / BOARD_FILE, board)
     examples = example_files(layout, output_dir.absolute().name)
     kept = sorted(name for name in examples if (output_dir / name).exists())
     code = {**own_sources(), **firmware_headers.generate(device, content, golden)}
     export_folder.write(output_dir, {
         manifest.model_file: content, manifests.MANIFEST_FILE: manifests.to_json(device.manifest).encode("utf-8"),
         **{placed(name, layout): text.encode("utf-8") for name, text in code.items()},
+        **({BOARD_FILE: f"{board}\n".encode()} if board else {}),
         **{name: text for name, text in examples.items() if name not in kept}}, manifest.model_file)
     return device, kept
+
+
+def _require_same_board(path, board):
+    """Refuses to mix the examples of two boards: both have a main program and a microphone."""
+    try:
+        before = path.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}). Choose another --output.") from error
+    if board and before != board:
+        raise ConfigError(f"{path.parent}: holds a project for --board={before}; choose another --output for --board={board}.")
 
 
 def placed(name, layout):

@@ -1,8 +1,11 @@
 """The training loop: epochs, validation, best weights, checkpoints, early stop, exact resume."""
 
 import collections
+import contextlib
 import dataclasses
 import math
+import pathlib
+import tempfile
 import time
 
 import keras
@@ -146,10 +149,13 @@ class Loop:
             logging.info("%s: no epoch was finished; starting from the first.", self.folder.path)
             return
         state = checkpoint.restore(self.folder.checkpoint_file, self.network)
-        clips = {"training": self.training.n_clips, "validation": self.validation.n_clips}
+        clips, digests = self._clips("n_clips"), self._clips("digest")
         if state["clips"] != clips:
             raise TrainingError(f"{self.folder.path}: the run was trained on {state['clips']} clips, the dataset now has {clips}. "
                                 "Restore the dataset, or start another run with --run_dir.")
+        if state.get("clip_digests", digests) != digests:
+            raise TrainingError(f"{self.folder.path}: the run was trained on as many clips as the dataset has, but names, classes or "
+                                "lengths of some have changed. Restore the dataset, or start another run with --run_dir.")
         self.history, self.falls, self.monitor.state = state["history"], state["falls"], state["monitor"]
         self.folder.write_history(self.history)
         logging.info("%s: continuing after epoch %d.", self.folder.path, len(self.history))
@@ -167,8 +173,12 @@ class Loop:
         try:
             while len(self.history) < self.config.train.epochs and not self.monitor.exhausted:
                 self._epoch(len(self.history))
-        finally:
-            self._draw_curves()
+        except BaseException:
+            # A picture that fails too, such as on a full disk, would hide why.
+            with contextlib.suppress(Exception):
+                self._draw_curves()
+            raise
+        self._draw_curves()
         stopped = self.monitor.exhausted and len(self.history) < self.config.train.epochs
         if stopped:
             logging.info("stopped: no better validation %s for %d epochs.", self.monitor.metric, self.monitor.patience)
@@ -235,14 +245,20 @@ class Loop:
     def _store(self, better):
         """Best weights first, then the checkpoint: a kill between them repeats the epoch and writes the same weights again."""
         if better:
-            with atomic_file.replacing(self.folder.best_weights_file) as temporary:
-                self.network.backbone.save_weights(temporary)
-        state = {"history": self.history, "falls": self.falls, "monitor": self.monitor.state,
-                 "clips": {"training": self.training.n_clips, "validation": self.validation.n_clips}}
+            # HDF5 crashes on a full disk; a copy gives one error.
+            with tempfile.TemporaryDirectory() as scratch:
+                whole = pathlib.Path(scratch, self.folder.best_weights_file.name)
+                self.network.backbone.save_weights(whole)
+                atomic_file.write_bytes(self.folder.best_weights_file, whole.read_bytes())
+        state = {"history": self.history, "falls": self.falls, "monitor": self.monitor.state, "clips": self._clips("n_clips"),
+                 "clip_digests": self._clips("digest")}
         checkpoint.save(self.folder.checkpoint_file, self.network, state)
         self.folder.write_history(self.history)
         if time.monotonic() - self._last_plot > SECONDS_BETWEEN_PLOTS:
             self._draw_curves()
+
+    def _clips(self, what):
+        return {"training": getattr(self.training, what), "validation": getattr(self.validation, what)}
 
     def _draw_curves(self):
         self._last_plot = time.monotonic()

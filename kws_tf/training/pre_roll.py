@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from kws_tf.errors import ConfigError
 from kws_tf.layers import TemporalPadding
 
 # Share of the clips of a batch that follow on other clips; the rest follows on silence, which the augmentation fills with noise.
@@ -12,8 +13,8 @@ SPEECH_SHARE = 0.5
 class PreRoll:
     """Draws what was to be heard before each clip of a batch.
 
-    A clip follows on the ends of other clips of its batch (words, and whatever else the data set has), or on silence. Augmentation
-    acts on both together, so that background noise goes on through the seam.
+    A clip follows on the ends of other clips of its batch (words, and whatever else the data set has), or on silence, as a clip alone
+    does. Augmentation acts on both together, so that background noise goes on through the seam.
 
     Args:
         frames: feature frames of earlier audio. hop_samples: samples per frame.
@@ -38,10 +39,12 @@ class PreRoll:
         """
         batch, samples = pcm.shape
         n_clips = -(-self.n_samples // samples)
-        # From 1 to batch - 1 places further on: another clip, where there is one.
+        # From 1 to batch - 1 places further on: another clip.
         steps = generator.integers(1, max(batch, 2), (n_clips, batch))
         earlier = np.concatenate([pcm[(np.arange(batch) + step) % batch] for step in steps], axis=1)[:, -self.n_samples:]
-        return np.where(generator.random((batch, 1)) < self.speech_share, earlier, np.int16(0))
+        # A clip alone would follow on itself.
+        share = self.speech_share if batch > 1 else 0.0
+        return np.where(generator.random((batch, 1)) < share, earlier, np.int16(0))
 
 
 def logits_of_last_frames(backbone, features, n_frames, training=False):
@@ -59,6 +62,21 @@ def logits_of_last_frames(backbone, features, n_frames, training=False):
     stride = -(-features.shape[1] // embeddings.shape[1])
     counted = -(-n_frames // stride)
     return backbone.classifier(ops.mean(embeddings[:, -counted:], axis=1), training=training)
+
+
+def require_whole_strides(frames, backbone, n_frames, n_features):
+    """Refuses a pre-roll after which the outputs for a clip would not lie where they lie without it.
+
+    Args:
+        frames: of the pre-roll. backbone: a network of kws_tf.models. n_frames, n_features: of a clip.
+
+    Raises:
+        ConfigError: no multiple of the frames per output of the network.
+    """
+    stride = -(-n_frames // backbone.frame_embeddings(ops.zeros((1, n_frames, n_features, 1))).shape[1])
+    if frames % stride:
+        raise ConfigError(f"train: pre_roll_frames must be a multiple of {stride}, the frames per output of {backbone.name}; received "
+                          f"{frames}. Use --pre_roll_frames={frames + stride - frames % stride}.")
 
 
 def context_frames(backbone, n_frames, n_features):

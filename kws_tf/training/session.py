@@ -47,6 +47,7 @@ def build_network(config, classes):
     recipe, pre_roll_augment = config.train, None
     sounds = {"recordings": _noise(config), "responses": _responses(config)}
     if recipe.pre_roll_probability:
+        pre_roll.require_whole_strides(recipe.pre_roll_frames, backbone, n_frames, n_features)
         context = pre_roll.context_frames(backbone, n_frames, n_features)
         if recipe.pre_roll_frames < context:
             logging.warning("pre_roll_frames=%d: %s looks back %d frames, so its state still holds zeros from before the pre-roll. "
@@ -120,7 +121,11 @@ def train(config, folder, clips, *, resume=False, overwrite=False, on_epoch=None
         folder.write_config(config)
     else:
         folder.start(config, clips.classes, overwrite)
-    outcome = loop.run()
+    try:
+        outcome = loop.run()
+    except KeyboardInterrupt:
+        logging.info("stopped by hand; continue with: python -m kws_tf.train --resume --run_dir %s", folder.path)
+        raise
     try:
         network.backbone.load_weights(folder.best_weights_file)
     except (OSError, ValueError, KeyError) as error:

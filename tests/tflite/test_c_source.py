@@ -18,6 +18,11 @@ def test_words_are_escaped(words, literal):
     assert c_source.text(words) == literal
 
 
+@pytest.mark.parametrize("line, comment", [("a\nb", "// a b\n"), ("ends in \\", "// ends in \\.\n"), ("what??/", "// what??/.\n")])
+def test_a_comment_ends_with_its_line(line, comment):
+    assert c_source.comment([line, "c"]) == comment + "// c\n"
+
+
 def test_a_header_is_guarded():
     text = c_source.header("kws_x.h", ["One.", "Two."], "inline constexpr int kX = 1;\n", ("<cstdint>", '"kws_y.h"'))
     assert text.startswith('// One.\n// Two.\n#ifndef KWS_X_H_\n#define KWS_X_H_\n\n#include <cstdint>\n#include "kws_y.h"\n\n'

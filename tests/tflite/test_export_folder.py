@@ -37,6 +37,8 @@ def test_makes_and_replaces(tmp_path):
     assert (folder / "model.tflite").read_bytes() == b"two" and (folder / "evaluation.json").read_text() == "kept"
     assert (folder / "plots" / "a.png").read_bytes() == b"p"
     assert [path.name for path in folder.parent.iterdir()] == ["export"]
+    export_folder.write(folder, files(b"three"), "model.tflite", gone={"evaluation.json", "never.json"})
+    assert set(held(folder / "plots")) == {"a.png"} and not (folder / "evaluation.json").exists()
 
 
 def test_relative_and_empty_folders(tmp_path, monkeypatch):

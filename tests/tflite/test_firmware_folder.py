@@ -106,6 +106,8 @@ def test_a_second_call_keeps_what_is_yours(micro_stream, tmp_path):
     assert "main/main.cc" in kept and "main/kws_engine.cc" not in kept
     assert [(output / name).read_text() for name in ("main/main.cc", "main/more.cc", "build/cache")] == ["mine", "mine too", "x"]
     assert (output / "main" / "kws_engine.cc").read_bytes() == (SOURCES / "kws_engine.cc").read_bytes()
+    with pytest.raises(ConfigError, match="holds a project for --board=esp32s3; choose another --output for --board=pico"):
+        firmware_folder.write(micro_stream, output, board="pico", golden_seconds=0.1)
 
 
 def test_the_arena_is_measured_where_the_manifest_has_none(micro_stream, tmp_path, monkeypatch):

@@ -1,12 +1,13 @@
 import csv
 import dataclasses
+import errno
 import math
 
 import keras
 import numpy as np
 import pytest
 
-from kws_tf import features
+from kws_tf import atomic_file, features
 from kws_tf.config import DataConfig, ModelConfig, RunConfig, TrainConfig
 from kws_tf.errors import ConfigError, TrainingError
 from kws_tf.layers import SparseBinarization
@@ -33,7 +34,7 @@ class Tones:
         pitch = np.take(TONES_HZ, self.labels)[:, None]
         noise = generator.standard_normal((n_clips, CONFIG.clip_samples))
         self.pcm = (2000 * scale * np.sin(2 * np.pi * pitch * time_s + phase) + 300 * noise).astype(np.int16)
-        self.n_clips = n_clips
+        self.n_clips, self.digest = n_clips, f"{n_clips} {seed}"
 
     def batches(self, batch_size, clip_samples, crop, *, seed, epoch, shuffle, drop_remainder=False):
         assert clip_samples == self.pcm.shape[1]
@@ -157,6 +158,24 @@ def test_resume_with_other_clips_is_refused(finished):
     other = make_loop(loop.folder.path, start=False, training=Tones(55, 1))
     with pytest.raises(TrainingError, match=r"trained on .*52.* clips, the dataset now has .*55"):
         other.resume()
+
+
+def test_resume_with_as_many_other_clips_is_refused(finished):
+    loop, _, _ = finished
+    other = make_loop(loop.folder.path, start=False, training=Tones(52, 4))
+    with pytest.raises(TrainingError, match="as many clips as the dataset has, but names, classes or lengths of some have changed"):
+        other.resume()
+
+
+def test_a_full_disk_is_told_and_not_what_fails_after_it(tmp_path, monkeypatch):
+    def refuse(path, data):
+        raise OSError(errno.ENOSPC, "no room", str(path))
+
+    loop = make_loop(tmp_path / "run", recipe(epochs=2))
+    loop.history.append({"epoch": 1})  # something to draw, which fails as it lacks everything else
+    monkeypatch.setattr(atomic_file, "write_bytes", refuse)
+    with pytest.raises(OSError, match="no room.*best.weights.h5"):
+        loop.run()
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_reason(tmp_path):

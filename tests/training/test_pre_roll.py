@@ -11,7 +11,7 @@ from kws_tf.streaming import StreamingModel
 from kws_tf.training import session
 from kws_tf.training.loop import Loop, split_logits
 from kws_tf.training.network import TrainingNetwork, training_forward
-from kws_tf.training.pre_roll import PreRoll, context_frames, logits_of_last_frames
+from kws_tf.training.pre_roll import PreRoll, context_frames, logits_of_last_frames, require_whole_strides
 from kws_tf.training.run_folder import RunFolder
 
 FEATURES = FeatureConfig(n_mels=20)
@@ -32,7 +32,7 @@ class Bursts:
         pitch = np.take((3000, 600), self.labels)[:, None]
         self.pcm = (500 * (1 + np.arange(n_clips))[:, None] * np.sin(2 * np.pi * pitch * time_s)
                     + 100 * generator.standard_normal((n_clips, CONFIG.clip_samples))).astype(np.int16)
-        self.n_clips = n_clips
+        self.n_clips, self.digest = n_clips, str(seed)
 
     def batches(self, batch_size, clip_samples, crop, *, seed, epoch, shuffle, drop_remainder=False):
         order = np.random.default_rng((seed, epoch)).permutation(self.n_clips) if shuffle else np.arange(self.n_clips)
@@ -194,3 +194,17 @@ def test_a_pre_roll_shorter_than_the_context_is_named(monkeypatch):
 def test_refuses(values, message):
     with pytest.raises(ConfigError, match=message):
         TrainConfig(**values)
+
+
+def test_a_clip_alone_follows_on_silence():
+    pcm = np.full((1, 1600), 7, np.int16)
+    assert not PreRoll(20, 160, speech_share=1.0)(pcm, np.random.default_rng(1)).any()
+    assert PreRoll(20, 160, speech_share=1.0)(np.repeat(pcm, 2, axis=0), np.random.default_rng(1)).all()
+
+
+def test_a_pre_roll_moves_no_output():
+    small = FeatureConfig(n_mels=20)
+    network = models.build(ModelConfig(model="ds_cnn", channels=4), small, 2, 50, 1)
+    require_whole_strides(8, network, 50, 20)
+    with pytest.raises(ConfigError, match="pre_roll_frames must be a multiple of 2, .*; received 7. Use --pre_roll_frames=8"):
+        require_whole_strides(7, network, 50, 20)
