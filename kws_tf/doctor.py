@@ -16,7 +16,7 @@ import pathlib
 
 from absl import flags
 
-from kws_tf import atomic_file, worker_pool
+from kws_tf import atomic_file, screen, worker_pool
 from kws_tf.errors import ConfigError
 from kws_tf.flags import run
 
@@ -34,11 +34,6 @@ def define(flag_values=FLAGS):
     flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
 
 
-def _printable(text):
-    """A text with names of files that are no UTF-8: their bytes as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
 def main(argv):
     if len(argv) != 2:
         raise ConfigError(f"expected one folder, the data set, after the flags; received {len(argv) - 1}.")
@@ -48,9 +43,9 @@ def main(argv):
 
     found = diagnosis.diagnose(argv[1], speaker_pattern=FLAGS.speaker_pattern, silence_label=FLAGS.silence_label,
                                n_workers=FLAGS.workers or worker_pool.processors())
-    print(_printable(doctor_report.text_report(found, FLAGS.lines)))
+    print(screen.printable(doctor_report.text_report(found, FLAGS.lines)))
     if FLAGS.html:
-        atomic_file.write_text(FLAGS.html, _printable(doctor_report.html_report(found)))
+        atomic_file.write_text(FLAGS.html, screen.printable(doctor_report.html_report(found)))
         print(f"page: {FLAGS.html}")
     return int(found.n_errors > 0)
 

@@ -11,6 +11,7 @@ import json
 
 from absl import flags
 
+from kws_tf import screen
 from kws_tf.errors import AudioError, ConfigError
 from kws_tf.flags import define_interpreter, run
 from kws_tf.runtime import load_model
@@ -59,8 +60,7 @@ def main(argv):
     for path in argv[1:]:
         line = describe(model, path)
         failed |= "error" in line
-        # A file name that is no UTF-8 holds surrogates; written as \udcff they are JSON, and any console takes them.
-        print(json.dumps(line, ensure_ascii=False).encode("utf-8", "backslashreplace").decode(), flush=True)
+        print(screen.printable(json.dumps(line, ensure_ascii=False)), flush=True)
     return int(failed)
 
 

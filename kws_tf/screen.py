@@ -1,4 +1,4 @@
-"""Where programs print their tables."""
+"""Where programs print their tables, and text that any terminal takes."""
 
 WIDTH = 130
 
@@ -11,3 +11,8 @@ def console():
     plain = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
     terminal = Console(**plain)
     return terminal if terminal.is_terminal else Console(width=WIDTH, **plain)
+
+
+def printable(text):
+    """A text in which names of files that are no UTF-8 have their bytes as escapes, such as \\udcff, which also is JSON."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

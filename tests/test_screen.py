@@ -14,3 +14,7 @@ def test_brackets_and_colons_are_printed_as_they_are(capsys):
     screen.console().print(TEXT)
     screen.console().print(table)
     assert capsys.readouterr().out.count(TEXT) == 4
+
+
+def test_names_that_are_no_text_are_escaped():
+    assert screen.printable("a\udcffb ü") == "a\\udcffb ü"

@@ -1,6 +1,7 @@
 """The program as its users run it: whole processes on a small data set of tones."""
 
 import csv
+import dataclasses
 import json
 import os
 import pathlib
@@ -14,6 +15,9 @@ import types
 import numpy as np
 import pytest
 import soundfile
+
+from kws_tf import train as train_program
+from kws_tf.config import FEATURE_PRESETS
 
 ROOT = pathlib.Path(__file__).parents[1]
 TONES_HZ = {"high": 3500, "low": 400, "middle": 1200}
@@ -215,3 +219,13 @@ def test_a_folder_without_clips_is_refused_in_one_line(tmp_path):
     assert status == 1
     assert errors.strip().splitlines()[-1].startswith("error:") and "missing" in errors and "Traceback" not in errors
     assert not (tmp_path / "run").exists()
+
+
+def test_features_without_an_integer_front_end_are_told_before_the_training(caplog):
+    features = dataclasses.replace(FEATURE_PRESETS["bc_resnet"], window_samples=331)
+    with caplog.at_level("WARNING"):
+        train_program._warn_of_no_pcm_file(features)
+    assert "there will be no file with PCM as input" in caplog.text and "Use --window_samples=336" in caplog.text
+    caplog.clear()
+    train_program._warn_of_no_pcm_file(FEATURE_PRESETS["bc_resnet"])
+    assert not caplog.text

@@ -1,4 +1,5 @@
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -7,9 +8,10 @@ import kws_tf.manifest as manifests
 from kws_tf import tflite
 from kws_tf.config import FEATURE_PRESETS, GRAPH_PRESETS, FeatureConfig, RunConfig, from_dict
 from kws_tf.errors import ConversionError
+from kws_tf.runtime import model_file
 from kws_tf.runtime.features import FeatureExtractor
 from kws_tf.tflite import operators
-from kws_tf.tflite.export import silence_range
+from kws_tf.tflite.export import finish, silence_range
 
 
 @pytest.mark.parametrize(("profile", "source", "dtype"), [
@@ -68,3 +70,13 @@ def test_silence_range_is_that_of_digital_silence(config):
 
 def test_the_features_of_esphome_devices_have_the_range_of_devices():
     assert silence_range(FEATURE_PRESETS["micro"]) == (0.0, 26.0)
+
+
+def test_what_another_profile_wrote_goes_with_it(exported, tmp_path):
+    folder = tmp_path / "export"
+    shutil.copytree(exported / "features", folder)
+    for name in ("esphome.json", "model_vela.tflite", "yours.txt"):
+        (folder / name).write_text("x")
+    manifest, content = model_file.read(folder)
+    finish(folder, content, manifest)
+    assert sorted(path.name for path in folder.iterdir()) == ["labels.txt", "manifest.json", "model.tflite", "report.md", "yours.txt"]

@@ -208,3 +208,7 @@ def test_a_pre_roll_moves_no_output():
     require_whole_strides(8, network, 50, 20)
     with pytest.raises(ConfigError, match="pre_roll_frames must be a multiple of 2, .*; received 7. Use --pre_roll_frames=8"):
         require_whole_strides(7, network, 50, 20)
+    config = dataclasses.replace(CONFIG, model=ModelConfig(model="ds_cnn", channels=4),
+                                 train=dataclasses.replace(CONFIG.train, pre_roll_frames=7))
+    with pytest.raises(ConfigError, match="Use --pre_roll_frames=8"):
+        session.build_network(config, CLASSES)
