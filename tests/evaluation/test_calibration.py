@@ -95,7 +95,7 @@ def test_a_window_is_found_that_hears_words_and_no_accident(spoken_model, materi
 def test_every_threshold_is_measured_with_the_release_that_is_stored():
     measured = []
     sweep = types.SimpleNamespace(point=lambda settings: measured.append(settings) or {"threshold": settings.threshold})
-    pairs = calibration.settings_and_points(sweep, DetectorSettings(window_scores=7), 0.75)
+    pairs = calibration.settings_and_points(sweep, DetectorSettings(255, 191, 7), 0.75)
     assert [settings for settings, _ in pairs] == measured and len(measured) == 255
     assert measured[199] == DetectorSettings(200, 150, 7) and measured[0] == DetectorSettings(1, 1, 7)
 
