@@ -8,6 +8,21 @@ from kws_tf.errors import DatasetError
 
 # Name of the table for the first eight digits of a model's id.
 TABLE = "mined_{}.csv"
+COLUMNS = ("file", "recording", "start_seconds", "keyword", "score")
+
+
+def read(table):
+    """The rows of a table: list of dicts with the COLUMNS, start_seconds and score as float, the others as str.
+
+    Raises:
+        DatasetError: the table cannot be read.
+    """
+    try:
+        with open(table, encoding="utf-8", newline="") as file:
+            return [{name: float(row[name]) if name in ("start_seconds", "score") else row[name] for name in COLUMNS}
+                    for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
+        raise DatasetError(f"{table}: not a table of kws_tf.mine ({error}). Remove it and the clips that were mined.") from error
 
 
 def forget(folder, kept_models=()):
@@ -32,11 +47,4 @@ def forget(folder, kept_models=()):
 
 
 def _clips(tables):
-    found = set()
-    for table in tables:
-        try:
-            with open(table, encoding="utf-8", newline="") as file:
-                found |= {row["file"] for row in csv.DictReader(file)}
-        except (OSError, UnicodeDecodeError, KeyError, csv.Error) as error:
-            raise DatasetError(f"{table}: not a table of kws_tf.mine ({error}). Remove it and the clips that were mined.") from error
-    return found
+    return {row["file"] for table in tables for row in read(table)}

@@ -12,13 +12,12 @@ import soundfile
 from kws_tf import atomic_file, audio
 from kws_tf.detector_settings import level_of
 from kws_tf.errors import ConfigError
-from kws_tf.evaluation.mined_clips import TABLE
+from kws_tf.evaluation.mined_clips import COLUMNS, TABLE, read
 from kws_tf.evaluation.score_track import find_recordings, score_recordings
 from kws_tf.runtime import model_file
 from kws_tf.runtime.detection import configure, score_samples
 
 _LONGEST_STEM = 60
-COLUMNS = ("file", "recording", "start_seconds", "keyword", "score")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +56,7 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
     """Cuts what a streaming model wrongly takes for a keyword.
 
     A clip is as long as those the network was trained with and ends where the score is highest: the audio that the network had heard.
+    The table keeps what was mined into this folder for the same model before, and is written ahead of the clips.
 
     Args:
         model_path: a streaming model: .tflite file or export folder.
@@ -81,6 +81,8 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
     label = label or background_label(manifest.labels)
     if label in keywords:
         raise ConfigError(f"--label={label}: this is a keyword; clips without it must go to another class.")
+    table = pathlib.Path(output) / TABLE.format(manifest.model_id[:8])
+    earlier = read(table) if table.exists() else []
     paths = find_recordings(recordings)
     root = pathlib.Path(recordings) if pathlib.Path(recordings).is_dir() else pathlib.Path(recordings).parent
     tracks = score_recordings(model_path, paths, workers=workers, progress=progress, **options)
@@ -92,33 +94,37 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
     except OSError as error:
         raise ConfigError(f"--output={output}: this folder cannot be made ({error.strerror}).") from error
     chosen = events[:limit]
-    rows, n_known = [None] * len(chosen), 0
+    rows, clips, n_known = [None] * len(chosen), {}, 0
     for name in dict.fromkeys(track.name for track, _ in chosen):
         pcm = audio.read_pcm(name, rate)
         stem = pathlib.Path(name).relative_to(root).with_suffix("").as_posix().replace("/", "__")[-_LONGEST_STEM:]
         for index, event in [(index, event) for index, (track, event) in enumerate(chosen) if track.name == name]:
             start = max(0, event.peak_sample - length)
-            file, known = _store(folder, f"{stem}_{round(1000 * start / rate):07d}", _wav(pcm[start:start + length], rate))
+            content = _wav(pcm[start:start + length], rate)
+            file, known = _place(folder, f"{stem}_{round(1000 * start / rate):07d}", content, clips)
             n_known += known
+            if not known:
+                clips[file] = content
             rows[index] = {"file": file.relative_to(output).as_posix(), "recording": name, "start_seconds": round(start / rate, 3),
                            "keyword": event.keyword, "score": round(event.score / 255, 4)}
-    table = pathlib.Path(output) / TABLE.format(manifest.model_id[:8])
-    _write_table(table, rows)
+    files = {row["file"] for row in rows}
+    _write_table(table, sorted([*rows, *(row for row in earlier if row["file"] not in files)], key=lambda row: -row["score"]))
+    for file, content in clips.items():
+        atomic_file.write_bytes(file, content)
     return Mined(rows, n_known, len(events), sum(track.hours for track in tracks), table)
 
 
-def _store(folder, stem, content):
-    """Writes a clip unless it is there; another clip of that name stays, and this one gets a name with its hash.
+def _place(folder, stem, content, clips):
+    """Where a clip goes; beside another clip of that name, on disk or among `clips`, it gets a name with its hash.
 
     Returns:
-        path, whether it was there.
+        path, whether the clip is there.
     """
     for name in (stem, f"{stem}_{hashlib.sha256(content).hexdigest()[:8]}"):
         file = folder / f"{name}.wav"
-        if not file.exists():
-            atomic_file.write_bytes(file, content)
+        if file not in clips and not file.exists():
             return file, False
-        if file.read_bytes() == content:
+        if (clips[file] if file in clips else file.read_bytes()) == content:
             return file, True
     raise ConfigError(f"{file}: exists and holds another clip. Remove it.")
 

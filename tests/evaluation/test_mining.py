@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from kws_tf.errors import ConfigError
-from kws_tf.evaluation import mining
+from kws_tf import atomic_file
+from kws_tf.errors import ConfigError, DatasetError
+from kws_tf.evaluation import mined_clips, mining
 from tests.spoken_stream import HOP, speak, write_model
 
 
@@ -57,6 +58,42 @@ def test_clips_of_other_recordings_of_the_same_name_are_kept_apart(spoken_model,
         whole, clip = (soundfile.read(path, dtype="int16")[0] for path in (row["recording"], tmp_path / "out" / row["file"]))
         np.testing.assert_array_equal(clip, whole[start:start + len(clip)])
     assert mine(spoken_model, recordings, tmp_path / "out").n_known == 5
+
+
+def test_the_table_tells_what_other_recordings_gave_before(spoken_model, recordings, tmp_path):
+    first = mine(spoken_model, recordings / "a.wav", tmp_path / "out")
+    second = mine(spoken_model, recordings / "sub", tmp_path / "out")
+    assert len(first.rows) == 2 and len(second.rows) == 1
+    rows = mined_clips.read(second.csv_file)
+    assert {row["file"] for row in rows} == {row["file"] for row in (*first.rows, *second.rows)} and len(rows) == 3
+    assert [row["score"] for row in rows] == [1.0, 1.0, 0.8]
+    assert mined_clips.forget(tmp_path / "out") == 3 and not list((tmp_path / "out").rglob("*.wav"))
+
+
+def test_a_kill_while_clips_are_written_leaves_none_without_a_name(spoken_model, recordings, tmp_path, monkeypatch):
+    write, written = atomic_file.write_bytes, []
+
+    def write_two(path, content):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        if path.suffix == ".wav":
+            written.append(path)
+        write(path, content)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(atomic_file, "write_bytes", write_two)
+        mine(spoken_model, recordings, tmp_path / "out")
+    table, = (tmp_path / "out").glob("mined_*.csv")
+    assert {tmp_path / "out" / row["file"] for row in mined_clips.read(table)} > set(written) == set((tmp_path / "out").rglob("*.wav"))
+    assert mine(spoken_model, recordings, tmp_path / "out").n_known == 2
+
+
+def test_a_table_that_cannot_be_read_is_told_before_anything_is_scored(spoken_model, recordings, tmp_path, monkeypatch):
+    table = mine(spoken_model, recordings, tmp_path / "out").csv_file
+    table.write_text(table.read_text().replace("0.8", "much"))
+    monkeypatch.setattr(mining, "score_recordings", None)
+    with pytest.raises(DatasetError, match="not a table of kws_tf.mine .*'much'"):
+        mine(spoken_model, recordings, tmp_path / "out")
 
 
 def test_an_event_at_the_start_gives_the_start(spoken_model, recordings, tmp_path):
