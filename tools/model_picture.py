@@ -7,13 +7,11 @@ import struct
 from kws_tf import atomic_file
 
 # Of the drawing: another one makes pictures stale.
-VERSION = 3
+VERSION = 4
 RANGE_MACS = (5e4, 2e8)
 KEY = "kws_tf records"
 PYTORCH = "PyTorch"
 COLOURS = {"BC-ResNet": "tab:blue", "SparkNet": "tab:orange", "DS-CNN": "tab:green", PYTORCH: "tab:red"}
-# Family -> where the labels of its points are: offset in points and the end of the text that lies there.
-LABELS = {"SparkNet": ((-8, 3), "right"), PYTORCH: ((8, -9), "left")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +36,12 @@ class Point:
         float32, integer = (cls._mean([record["files"].get(kind) for record in records]) for kind in ("float32", "integer"))
         return cls(records[0]["dataset"], name, macs, float32, integer)
 
+    @property
+    def ends(self):
+        """Lowest and highest end of its intervals."""
+        _, lows, highs = zip(self.float32, self.integer or self.float32, strict=True)
+        return min(lows), max(highs)
+
     @staticmethod
     def _mean(column):
         if None in column:
@@ -61,13 +65,13 @@ def draw(points, published, path, digest):
     from matplotlib.figure import Figure
 
     datasets = list(dict.fromkeys(point.dataset for point in points))
-    figure = Figure(figsize=(5.2 * (1 + len(datasets)), 4.4), layout="constrained")
+    figure = Figure(figsize=(5.2 * (1 + len(datasets)), 4.8), layout="constrained")
     axes, *others = figure.subplots(1, 1 + len(datasets), squeeze=False)[0]
     for kind in dict.fromkeys(family(name) for name, _, _ in published):
         own = [entry for entry in published if family(entry[0]) == kind]
         axes.plot([macs for _, macs, _ in own], [accuracy for _, _, accuracy in own], "o-", color=COLOURS[kind], label=kind)
         for name, macs, accuracy in own:
-            _label(axes, name, macs, accuracy)
+            _label(axes, name, macs, accuracy, *(((-6, 4), "right") if kind == "SparkNet" else ((5, -11), "left")))
     _finish(axes, "Published, Speech Commands version 2")
     for axes, dataset in zip(others, datasets, strict=True):
         own = [point for point in points if point.dataset == dataset]
@@ -80,24 +84,32 @@ def draw(points, published, path, digest):
                 errors = [[m - lo for m, lo in zip(middle, low, strict=True)], [h - m for m, h in zip(middle, high, strict=True)]]
                 axes.errorbar([shift * point.macs for point in chosen], middle, errors, fmt="D" if kind == PYTORCH else "o",
                               color=COLOURS.get(kind, "0.4"), markerfacecolor=None if filled else "white", capsize=2, elinewidth=0.8,
-                              label=f"{kind}, {'integer, PCM in' if filled else 'float32'}")
+                              label=f"{'BC-ResNet in PyTorch' if kind == PYTORCH else kind}, {'integer, PCM in' if filled else 'float32'}")
         for point in own:
-            _label(axes, point.name, point.macs, point.float32[0])
+            low, high = point.ends
+            # Where neighbours have none: SparkNet's below the whiskers, BC-ResNet's above, those of variants beside the point.
+            _label(axes, point.name, point.macs, *(
+                (low, (0, -11), "center") if family(point.name) == "SparkNet" else
+                (point.float32[0], (8, 3), "left") if " " in point.name else (high, (0, 4), "center")))
+        axes.margins(y=0.1)
         _finish(axes, f"Measured, {dataset}")
+    entries = {label: handle for axes in figure.axes for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
+    figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=5, fontsize=8)
     with atomic_file.replacing(path) as temporary:
         figure.savefig(temporary, dpi=110, format="png", metadata={KEY: digest})
 
 
-def _label(axes, name, macs, accuracy):
-    place, end = LABELS.get(family(name), ((8, 3), "left"))
-    text = "" if name == "DS-CNN" else name.removesuffix(f" in {PYTORCH}").rpartition("-")[2]
-    axes.annotate(text, (macs, accuracy), textcoords="offset points", xytext=place, horizontalalignment=end, fontsize=8)
+def _label(axes, name, macs, y, offset, end):
+    """Writes the width of a network, in its colour, some points beside a place; the legend is enough for networks of one width."""
+    kind, text = family(name), name.rpartition("-")[2]
+    if kind not in (PYTORCH, "DS-CNN"):
+        axes.annotate(text, (macs, y), textcoords="offset points", xytext=offset, horizontalalignment=end, fontsize=8,
+                      color=COLOURS.get(kind, "0.4"))
 
 
 def _finish(axes, title):
     axes.set(xscale="log", xlim=RANGE_MACS, title=title, xlabel="multiply-accumulates per window (network alone)", ylabel="accuracy [%]")
     axes.grid(alpha=0.3, which="both")
-    axes.legend(loc="lower right", fontsize=8)
 
 
 def stored_digest(path):
