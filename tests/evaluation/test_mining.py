@@ -58,6 +58,8 @@ def test_clips_of_other_recordings_of_the_same_name_are_kept_apart(spoken_model,
         whole, clip = (soundfile.read(path, dtype="int16")[0] for path in (row["recording"], tmp_path / "out" / row["file"]))
         np.testing.assert_array_equal(clip, whole[start:start + len(clip)])
     assert mine(spoken_model, recordings, tmp_path / "out").n_known == 5
+    at_once = mine(spoken_model, recordings, tmp_path / "at_once")
+    assert at_once.n_known == 0 and len(list((tmp_path / "at_once").rglob("*.wav"))) == len({row["file"] for row in at_once.rows}) == 5
 
 
 def test_the_table_tells_what_other_recordings_gave_before(spoken_model, recordings, tmp_path):
