@@ -25,11 +25,9 @@ from kws_tf.runtime.interpreter import available, open_interpreter  # noqa: E402
 from kws_tf.tflite import flatbuffer, micro, operators  # noqa: E402
 from kws_tf.tflite.calibration import calibration_features  # noqa: E402
 from kws_tf.tflite.convert import convert_classifier  # noqa: E402
-from kws_tf.tflite.joint_past import join_past  # noqa: E402
 from kws_tf.tflite.merge import merge  # noqa: E402
-from kws_tf.tflite.row_matmul import multiply_rows  # noqa: E402
 from kws_tf.tflite.step_graph import StepGraph, step_graph  # noqa: E402
-from kws_tf.tflite.streaming import prepare, streaming_graph  # noqa: E402
+from kws_tf.tflite.streaming import join_states, prepare, streaming_graph  # noqa: E402
 from kws_tf.tflite.streaming_export import state_bytes  # noqa: E402
 from kws_tf.tflite.variables import keep_states_inside  # noqa: E402
 from tools.document_tables import publish  # noqa: E402
@@ -151,12 +149,13 @@ def inside(step):
     return keep_states_inside(graph, step.states)
 
 
-def state_table(network):
-    """What a state costs: one for every layer, or one for all blocks."""
+def state_table(network, compact):
+    """What a state costs: one for every layer, or joined as files have them, in the default and in the compact form."""
     lines = ["| states of the network | kind | nodes | of them for states | file | arena | TFLite Micro per step |",
              "|---|---|---|---|---|---|---|"]
     apart = step_graph(network.streaming.graph, 1, network.streaming.input_delay)
-    for name, step in (("one for every layer", apart), ("one for all blocks", multiply_rows(join_past(apart)))):
+    small = step_graph(compact.streaming.graph, 1, compact.streaming.input_delay)
+    for name, step in (("one for every layer", apart), ("as files have them", join_states(apart)), ("compact form", join_states(small))):
         own = {"CONCATENATION", "STRIDED_SLICE", "SPLIT_V", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
         for kind, graph in (("external", with_states_outside(step)), ("internal", inside(step))):
             counts = collections.Counter(node.operator for node in graph.nodes)
@@ -201,7 +200,8 @@ def node_table(network):
 def main(argv):
     refuse_arguments(argv)
     networks = {name: prepared(name) for name in NETWORKS}
-    tables = {"work": work_table(networks), "cost": cost_table(networks), "states": state_table(networks[DETAILED]),
+    tables = {"work": work_table(networks), "cost": cost_table(networks),
+              "states": state_table(networks[DETAILED], prepared(DETAILED, compact=True)),
               "hops": hop_table(networks[DETAILED]), "nodes": node_table(networks[DETAILED])}
     for name, lines in tables.items():
         print(f"{name}\n" + "\n".join(lines) + "\n")

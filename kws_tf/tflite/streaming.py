@@ -124,10 +124,7 @@ def streaming_graph(network, features, hop_frames, state, input_kind="features")
     stride = network.stride_frames
     if not isinstance(hop_frames, int) or hop_frames < 1 or hop_frames % stride:
         raise ConversionError(f"--hop_frames must be a whole number, a multiple of {stride} for this network; received {hop_frames!r}.")
-    step = step_graph(network.graph, hop_frames, network.input_delay)
-    joined = join_past(step)
-    # steps of many frames have time for nodes and no small arena: convolutions are the quicker form then
-    step = join_lines(step if joined is step else multiply_rows(joined))
+    step = join_states(step_graph(network.graph, hop_frames, network.input_delay))
     if network.keyword is not None:
         step, stride = one_probability(step), hop_frames
     if input_kind == "pcm":
@@ -143,6 +140,20 @@ def streaming_graph(network, features, hop_frames, state, input_kind="features")
         delay_ms=network.delay_frames * features.hop_ms, window_frames=network.window_frames, stride_frames=stride,
         states=tuple(_described(entry, state) for entry in step.states), valid=step.valid.name if step.valid is not None else "")
     return graph, section
+
+
+def join_states(step):
+    """The form in which a step is written: what blocks keep of earlier frames, and the lines of swish, in fewer states and nodes.
+
+    Args:
+        step: step_graph.StepGraph.
+
+    Returns:
+        StepGraph.
+    """
+    joined = join_past(step)
+    # steps of many frames have time for nodes and no small arena: convolutions are the quicker form then
+    return join_lines(step if joined is step else multiply_rows(joined))
 
 
 def check_states(states):
