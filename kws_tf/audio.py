@@ -8,6 +8,7 @@ import re
 import numpy as np
 import soundfile
 
+from kws_tf import mp3_frames
 from kws_tf.errors import AudioError
 
 # Writers that stream to a pipe put a size near 2**31 or 2**32 into the header because they do not know it yet.
@@ -16,6 +17,8 @@ UNKNOWN_SIZE = 0x7FFF0000
 _LARGEST_PEAK = 4.0
 _RATES_HZ = (1000, 768000)
 _BLOCK_SAMPLES = 1 << 20
+# Encoders and decoders of MP3 put up to about three frames around the sound.
+_MP3_PADDING_SAMPLES = 4 * 1152
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +49,17 @@ def read(path):
         if os.path.getsize(path) == 0:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
         with soundfile.SoundFile(path) as file:
-            sample_rate, expected, log = file.samplerate, file.frames, file.extra_info
+            sample_rate, expected, log, kind = file.samplerate, file.frames, file.extra_info, file.format
             samples = _read_blocks(file)
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened: {error.strerror}.") from error
+    except TypeError as error:                            # soundfile takes the ending .raw for a wish to name rate and channels
+        raise AudioError(f"{path}: a name that ends in .raw is taken for samples without a header. Expected WAV, FLAC, Ogg or MP3 audio; "
+                         "kws_tf.listen --input - hears raw PCM through a pipe.") from error
     except (soundfile.SoundFileError, ValueError) as error:
         reason = getattr(error, "error_string", str(error)).rstrip(".")
         raise AudioError(f"{path}: not a recording that can be decoded ({reason}). Expected WAV, FLAC, Ogg or MP3 audio.") from error
-    cut = _missing_part(path, log, expected, len(samples))
+    cut = _missing_part(path, log, expected, len(samples)) if kind != "MP3" else _missing_mp3(path, expected, len(samples))
     if cut:
         raise AudioError(f"{path}: the recording is truncated: {cut}. Copy or record it again.")
     recording = Recording(str(path), samples, sample_rate)
@@ -185,20 +191,40 @@ def _missing_part(path, log, expected, received):
     counted = re.search(r"Calculated frame count (\d+) does not match value from .* chunk of (\d+)", log)
     if counted:
         return f"its header promises {counted[2]} samples, the file holds {counted[1]}"
-    if received != expected:
-        return f"its header promises {expected} samples, {received} could be decoded"
-    return _missing_ogg_end(path)
+    cut = _missing_ogg_end(path)
+    return cut or _missing_samples(expected, received)
+
+
+def _missing_samples(expected, received):
+    return f"its header promises {expected} samples, {received} could be decoded" if received != expected else ""
+
+
+def _missing_mp3(path, expected, received):
+    """The same of an MP3 file, whose own count is trusted only if it has one."""
+    found = mp3_frames.measure(path)
+    if found.samples - received > _MP3_PADDING_SAMPLES:
+        raise AudioError(f"{path}: {received} of about {found.samples} samples can be decoded: the MP3 file does not say rightly how long it "
+                         "is, or is several files in one. Write it anew: ffmpeg -i OLD.mp3 NEW.wav")
+    return _missing_samples(expected, received) if found.counted or not found.samples else ""
 
 
 def _missing_ogg_end(path):
-    """An Ogg stream ends with a whole page that is marked as the last; a cut one decodes without an error up to the cut."""
+    """An Ogg stream ends with a whole page that is marked as the last; a cut one decodes without an error up to the cut.
+
+    Raises:
+        AudioError: the last page is of another stream than the first; only the first would be heard.
+    """
     with open(path, "rb") as file:
-        if file.read(4) != b"OggS":
+        first = file.read(18)
+        if first[:4] != b"OggS":
             return ""
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - 2 * 65307))  # the largest page
         tail = file.read()
     page = tail[tail.rfind(b"OggS"):]
     n_segments = page[26] if len(page) > 26 else 0
+    if page[14:18] != first[14:18] and len(page) >= 18:
+        raise AudioError(f"{path}: several Ogg recordings in one file, of which only the first would be heard. Write it anew: "
+                         "ffmpeg -i OLD.ogg NEW.wav")
     complete = len(page) >= 27 + n_segments + sum(page[27:27 + n_segments])
     return "" if complete and page[5] & 4 else "the last page of the Ogg stream is missing"

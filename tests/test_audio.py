@@ -100,6 +100,19 @@ def test_a_text_file_named_wav_is_refused(tmp_path):
     refused(tmp_path / "a.wav", "not a recording", "Expected WAV, FLAC, Ogg or MP3")
 
 
+@pytest.mark.parametrize("name", ["a.raw", "a.RAW"])
+def test_samples_without_a_header_are_refused(tmp_path, name):
+    (tmp_path / name).write_bytes(bytes(3200))
+    refused(tmp_path / name, "without a header", "--input -")
+
+
+def test_two_ogg_files_in_one_are_refused(tmp_path, file):
+    parts = [file(tone(n), "ogg", "VORBIS").read_bytes() for n in (8000, 4000)]
+    parts[1] = parts[1].replace(parts[1][14:18], bytes(byte ^ 255 for byte in parts[0][14:18]))          # serial numbers are drawn
+    (tmp_path / "a.ogg").write_bytes(b"".join(parts))
+    refused(tmp_path / "a.ogg", "several Ogg recordings", "ffmpeg")
+
+
 def test_a_folder_is_refused(tmp_path):
     refused(tmp_path, "not a recording")
 

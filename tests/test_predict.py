@@ -44,10 +44,12 @@ def test_a_longer_recording_says_where_it_was_cut(run, exported, tone_clips, tmp
 
 def test_a_bad_file_does_not_stop_the_others(run, exported, tone_clips, tmp_path):
     (tmp_path / "text.wav").write_text("no sound")
+    (tmp_path / "samples.raw").write_bytes(bytes(3200))
     soundfile.write(tmp_path / "good.wav", tone_clips[0][0], 16000)
-    status, lines = run("--model", exported / "float32", tmp_path / "text.wav", tmp_path / "missing.wav", tmp_path / "good.wav")
+    names = ("text.wav", "missing.wav", "samples.raw", "good.wav")
+    status, lines = run("--model", exported / "float32", *(tmp_path / name for name in names))
     assert status == 1
-    assert [sorted(line)[:2] for line in lines] == [["error", "file"], ["error", "file"], ["duration_seconds", "file"]]
+    assert [sorted(line)[:2] for line in lines] == [["error", "file"]] * 3 + [["duration_seconds", "file"]]
     assert "text.wav: not a recording that can be decoded" in lines[0]["error"]
     assert "missing.wav: cannot be opened" in lines[1]["error"]
 
