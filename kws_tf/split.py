@@ -37,8 +37,8 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("speaker_pattern", "", "Regular expression that finds the speaker in the path below the class (its first group); "
                         "empty for <speaker>_nohash_* and for a folder per speaker.", **place)
     flags.DEFINE_integer("clusters", 50, "With --by=cluster: at most so many.", lower_bound=2, **place)
-    flags.DEFINE_boolean("stable", False, "Deal by the hash of the group's name: clips added later move no other; shares hold on average.",
-                         **place)
+    flags.DEFINE_boolean("stable", False, "Deal by the hash of the group's name: clips added later move no other, but where one has the "
+                         "sound of clips of two speakers; shares hold on average. Not with --by=cluster.", **place)
     flags.DEFINE_boolean("link", False, "Link to the originals instead of copying them.", **place)
     flags.DEFINE_integer("seed", 1, "Of the deal.", lower_bound=0, **place)
     flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
@@ -72,7 +72,7 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     if problems:
         raise DatasetError(f"--input={root}: {counted(len(problems), 'problem')}. Mend or remove the files; name speakers by "
                            "--speaker_pattern, or use --by=file or --by=cluster.", problems)
-    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.path for fact in facts],
+    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.path if fact.silent else fact.sound for fact in facts],
               "cluster": lambda: partition.by_cluster(_features(facts), n_clusters, seed)}[by]()
     items = [partition.Item(fact.path, fact.label, group) for fact, group in zip(facts, groups, strict=True)]
     return partition.join_equal(items, [fact.path if fact.silent else fact.sound for fact in facts])
@@ -84,21 +84,20 @@ def _features(facts):
     return np.stack([fact.features for fact in facts])
 
 
-def write(root, output, items, dealt, link):
-    """Writes the dealt clips; the folder appears when it is complete, or not at all.
+def place_clips(output, items, dealt):
+    """Where each clip goes.
 
     Args:
-        root: source folder. output: folder to make. items: list of Item. dealt: dict of group to split. link: link instead of copying.
+        output: folder to make. items: list of Item. dealt: dict of group to split.
+
+    Returns:
+        List of paths below `output`, one for each item.
 
     Raises:
-        DatasetError: the folder exists, cannot be made, or two clips would get one name.
+        DatasetError: the folder exists, or two clips would get one name.
     """
-    output = pathlib.Path(output)
-    if output.exists():
+    if os.path.lexists(output):
         raise DatasetError(f"--output={output}: exists already. Delete it, or choose another folder.")
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(("file", "group", "source"))
     taken = {}
     for item in items:
         parts = item.path.split("/")
@@ -106,11 +105,26 @@ def write(root, output, items, dealt, link):
         if target in taken:
             raise DatasetError(f"split: {taken[target]} and {item.path} would both become {target}. Rename one of them.")
         taken[target] = item.path
-        rows.writerow((target, item.group, item.path))
+    return list(taken)
+
+
+def write(root, output, items, targets, link):
+    """Writes the dealt clips; the folder appears when it is complete, or not at all.
+
+    Args:
+        root: source folder. output: folder to make. items: list of Item. targets: paths of `place_clips`. link: link instead of copying.
+
+    Raises:
+        DatasetError: the folder cannot be made.
+    """
+    table = io.StringIO()
+    rows = csv.writer(table, lineterminator="\n")
+    rows.writerow(("file", "group", "source"))
+    rows.writerows((target, item.group, item.path) for target, item in zip(targets, items, strict=True))
     try:
         with atomic_file.new_folder(output) as partial:
-            for target, path in taken.items():
-                place, source = partial / target, pathlib.Path(root, path).resolve()
+            for target, item in zip(targets, items, strict=True):
+                place, source = partial / target, pathlib.Path(root, item.path).resolve()
                 place.parent.mkdir(parents=True, exist_ok=True)
                 if link:
                     place.symlink_to(source)
@@ -137,6 +151,8 @@ def main(argv):
         raise ConfigError("--input and --output are needed: the folder with <class>/** and the folder to make.")
     if FLAGS.speaker_pattern and FLAGS.by != "speaker":
         raise ConfigError(f"--speaker_pattern belongs to --by=speaker, but --by={FLAGS.by} is given; remove one.")
+    if FLAGS.stable and FLAGS.by == "cluster":
+        raise ConfigError("--stable: with --by=cluster every clip added makes other groups; use --by=speaker or --by=file, or leave it away.")
     from kws_tf.curation import partition
 
     if len(FLAGS.shares) != len(SPLITS):
@@ -145,8 +161,9 @@ def main(argv):
     items = find_items(FLAGS.input, FLAGS.by, FLAGS.speaker_pattern, FLAGS.clusters, FLAGS.seed, FLAGS.workers or worker_pool.processors())
     dealt = (partition.deal_by_hash if FLAGS.stable else partition.deal_balanced)(items, shares, FLAGS.seed)
     describe(items, dealt)
+    targets = place_clips(FLAGS.output, items, dealt)
     if not FLAGS.dry_run:
-        write(FLAGS.input, FLAGS.output, items, dealt, FLAGS.link)
+        write(FLAGS.input, FLAGS.output, items, targets, FLAGS.link)
         print(f"{FLAGS.output}: {'links to' if FLAGS.link else 'copies of'} {counted(len(items), 'clip')}. Examine it:\n"
               f"  python -m kws_tf.doctor {FLAGS.output}")
 

@@ -10,6 +10,7 @@ import soundfile
 from absl import flags
 
 from kws_tf import split
+from kws_tf.curation import partition
 from kws_tf.errors import ConfigError, DatasetError
 
 
@@ -93,6 +94,32 @@ def test_clusters_and_stable_deals(run, source, tmp_path):
     assert set(second) == {path for path in first if "yes/sp3" not in path}
 
 
+def test_a_copy_that_is_added_later_moves_no_clip(source):
+    def splits(**options):
+        items = split.find_items(source, "file", **options)
+        dealt = partition.deal_by_hash(items, dict(zip(split.SPLITS, (0.4, 0.3, 0.3), strict=True)), seed=1)
+        return {item.path: dealt[item.group] for item in items}
+
+    before = splits()
+    for path in sorted(source.rglob("*.wav")):
+        shutil.copy(path, path.with_name(f"0_again_{path.name}"))
+    after = splits()
+    assert {path: after[path] for path in before} == before and len(after) == 2 * len(before)
+
+
+def test_two_clips_of_one_name_are_told_by_a_dry_run_too(run, source, tmp_path):
+    for label in ("no", "yes"):
+        shutil.copytree(source / label, source / "training" / label)
+    shutil.rmtree(source / "no")
+    shutil.rmtree(source / "yes")
+    shutil.copytree(source / "training", source / "testing")
+    with pytest.raises(DatasetError, match="would both become"):
+        run("--input", source, "--output", tmp_path / "new", "--dry_run")
+    (tmp_path / "new").mkdir()
+    with pytest.raises(DatasetError, match="exists already"):
+        run("--input", source, "--output", tmp_path / "new", "--dry_run")
+
+
 def test_clips_without_speaker_and_unreadable_ones_are_listed(run, source, tmp_path):
     shutil.copy(source / "yes/sp0/0.wav", source / "yes/loose.wav")
     (source / "no/sp1/0.wav").write_text("no sound")
@@ -105,6 +132,7 @@ def test_clips_without_speaker_and_unreadable_ones_are_listed(run, source, tmp_p
 @pytest.mark.parametrize(("arguments", "message"), [
     ((), "--input and --output are needed"), (("--input=none", "--output=x"), "there is no such folder"),
     (("--input=.", "--output=x", "--shares=1,2"), r"--shares=1\.0,2\.0: expected three numbers"),
+    (("--input=.", "--output=x", "--by=cluster", "--stable"), "--stable: with --by=cluster"),
     (("--input=.", "--output=x", "--by=file", "--speaker_pattern=x"), "belongs to --by=speaker"), (("x",), "unexpected argument"),
 ])
 def test_wrong_flags_are_one_clear_error(run, arguments, message):

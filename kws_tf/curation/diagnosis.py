@@ -85,7 +85,8 @@ def diagnose(root, *, speaker_pattern="", silence_label="_silence_", n_workers=1
 
 
 def _clips(root, speaker_name):
-    """(path, split, label, speaker) of every clip, and lines about what is no clip."""
+    """(path, split, label, speaker) of every clip, and lines about what is no clip and about folders that training refuses."""
     known = clip_manifest.speakers(root)
     clips, problems = labelled_clips.find(root, speaker_name)
+    problems += labelled_clips.refused_folders(root, clips)
     return [(path, split or "all", label, known.get(path, speaker)) for path, split, label, speaker in clips], problems

@@ -5,6 +5,7 @@ import os
 from absl import logging
 
 from kws_tf.config import SPLITS
+from kws_tf.dataset.class_list import name_problem
 from kws_tf.dataset.scan import Scan, loose_clips, subfolders
 
 
@@ -34,3 +35,23 @@ def find(root, speaker_name):
             problems += scan.problems
             clips += [(file.path, split, label, speaker_name(file.path[len(folder) + 1:])) for file in scan.files]
     return clips, problems
+
+
+def refused_folders(root, clips):
+    """Lines about folders of splits and classes that training refuses: those without a clip, and names that no class can have.
+
+    Args:
+        root: folder; one without splits is not laid out for training yet, and its empty folders pass. clips: as `find` gives them.
+    """
+    filled = {(split, label) for _, split, label, _ in clips}
+    splits = [name for name in SPLITS if name in subfolders(root)]
+    lines = []
+    for split in splits or [""]:
+        labels = subfolders(os.path.join(root, split))
+        place = f"{split}/" if split else ""
+        lines += [f"{place}{label!r}: {problem}. Rename the folder." for label in labels if (problem := name_problem(label))]
+        if splits:
+            lines += [f"{place}{label}: no clips in this folder." for label in labels if (split, label) not in filled]
+        if splits and not labels:
+            lines.append(f"{split}: no class folder in it. Remove it, or fill it.")
+    return lines

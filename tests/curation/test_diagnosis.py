@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from kws_tf.config import DataConfig
 from kws_tf.curation.diagnosis import diagnose
+from kws_tf.dataset import clip_dataset
 from kws_tf.errors import DatasetError
 
 RATE = 16000
@@ -118,6 +120,21 @@ def test_what_training_refuses_is_an_error(healthy):
         shutil.rmtree(healthy / "training" / label)
     shutil.copytree(healthy / "training", healthy / "validation")
     assert checks(healthy)["layout", "error"].text == "there is no class but bed"
+
+
+@pytest.mark.parametrize("folder, text", [("training/new", "training/new: no clips in this folder"),
+                                          ("testing", "testing: no class folder in it"), ("training/ cat", "' cat': .*without spaces")])
+def test_folders_that_training_refuses_are_errors(healthy, tmp_path, folder, text):
+    if folder == "testing":
+        shutil.rmtree(healthy / folder)
+    if folder.endswith(" cat"):
+        for split in ("training", "validation", "testing"):
+            (healthy / split / "cat").rename(healthy / split / " cat")
+    (healthy / folder).mkdir(exist_ok=True)
+    found = [finding for finding in diagnose(healthy, progress=False).findings if finding.severity == "error"]
+    assert found and all(finding.check == "layout" for finding in found) and re.search(text, found[0].text)
+    with pytest.raises(DatasetError, match="layout problem"):
+        clip_dataset.load(DataConfig(data_root=str(healthy), cache_dir=str(tmp_path / "cache")), RATE, progress=False)
 
 
 def test_processes_measure_the_same(original):
