@@ -36,17 +36,23 @@ def energy_start(pcm, clip_samples):
     Returns:
         int, 0 to samples - clip_samples.
     """
-    signal = pcm.astype(np.float64)
-    sums = np.concatenate([[0.0], np.cumsum(np.square(signal - signal.mean()))])
+    power = pcm.astype(np.float64)
+    power -= power.mean()
+    np.square(power, out=power)
+    sums = np.zeros(len(pcm) + 1)
+    np.cumsum(power, out=sums[1:])
+    del power                                                 # recordings may be long: 16 bytes per sample are enough
+    energy = np.full(len(pcm) + clip_samples + 1, sums[-1])   # of positions from -clip_samples on
+    energy[:len(sums)] = sums
+    energy[clip_samples:] -= sums
     spare = len(pcm) - clip_samples
-    positions = np.arange(-clip_samples, len(pcm) + 1)
-    energy = sums[np.clip(positions + clip_samples, 0, len(pcm))] - sums[np.clip(positions, 0, len(pcm))]
     inside = energy[clip_samples:clip_samples + spare + 1]
-    best = int(np.argmax(inside))
-    poor = positions[energy < inside[best] - 0.02 * (inside[best] - inside.min())]
-    i = int(np.searchsorted(poor, best))
-    first = poor[i - 1] + 1 if i > 0 else positions[0]
-    last = poor[i] - 1 if i < len(poor) else positions[-1]
+    best = clip_samples + int(np.argmax(inside))
+    poor = energy < energy[best] - 0.02 * (energy[best] - inside.min())
+    before, after = poor[best - 1::-1], poor[best:]
+    first = best - int(np.argmax(before)) if before.any() else 0
+    last = best - 1 + int(np.argmax(after)) if after.any() else len(energy) - 1
+    first, last = first - clip_samples, last - clip_samples
     return int(np.clip((first + last) // 2, 0, spare))
 
 

@@ -90,11 +90,11 @@ def print_comparison(console, report):
     console.print(f"compared with {other['file']} ({other['profile']}): its accuracy is {100 * other['accuracy']:.2f} %, 95 % interval "
                   f"{100 * low:.2f} to {100 * high:.2f} %; change {drift['accuracy_change_points']:+.2f} points")
     ratio = drift["signal_to_noise_db"]
+    apart = "are equal" if drift["logits_equal"] else "differ" if ratio is None else f"{ratio:.1f} dB above their difference"
     console.print(f"  {drift['argmax_disagreements']} of {drift['clips']} answers differ "
                   f"({drift['fixed']} right only here, {drift['broken']} only there)")
     console.print(f"  scores drift by {drift['score_drift_mean']:.4f} on average, {drift['score_drift_p95']:.4f} at the 95th percentile, "
-                  f"{drift['score_drift_max']:.4f} at most; logits "
-                  + ("are equal" if ratio is None else f"{ratio:.1f} dB above their difference"))
+                  f"{drift['score_drift_max']:.4f} at most; logits {apart}")
 
 
 def most_frequent_confusions(report):

@@ -41,6 +41,9 @@ def describe(model, path):
         found = model.predict(path)
     except AudioError as error:
         return {"file": str(path), "error": str(error)}
+    except MemoryError:
+        return {"file": str(path), "error": f"{path}: the recording is too long for the memory of this machine. Cut it, or play it to "
+                "kws_tf.listen --input."}
     line = {"file": str(path), "label": found.label, "score": round(found.score, 4),
             "scores": {label: round(score, 4) for label, score in found.scores.items()},
             "duration_seconds": round(found.duration_seconds, 3)}

@@ -14,6 +14,7 @@ from absl import flags
 
 from kws_tf import manifest as manifests
 from kws_tf.counted import counted
+from kws_tf.evaluation.report_text import number
 from kws_tf.flags import refuse_arguments, run
 from kws_tf.runtime import model_file
 
@@ -60,7 +61,7 @@ def lines(facts):
         if measured:
             yield (f"{'':13}{name}: {measured['hits']} of {counted(measured['words'], 'word')} found, "
                    f"{counted(measured['false_accepts'], 'false accept')} in "
-                   f"{measured['hours']:.2f} hours (below {measured['upper_bound_per_hour']:.2g} per hour with 95 % confidence)")
+                   f"{measured['hours']:.2f} hours (below {number(measured['upper_bound_per_hour'])} per hour with 95 % confidence)")
 
 
 def main(argv):

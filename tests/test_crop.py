@@ -1,5 +1,7 @@
 """The window of the network finds the word and never leaves the clip."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,41 @@ def test_a_keyword_at_the_very_end_is_kept_where_a_cut_at_the_start_loses_it():
     kept, start = crop.fit_clip(pcm, RATE, "energy")
     lost, _ = crop.fit_clip(pcm, RATE, "start")
     assert start == 32000 and energy(kept) > 0.99 * energy(pcm) and energy(lost) < 0.01 * energy(pcm)
+
+
+def energy_start_in_words(pcm, clip_samples):
+    """What the docstring says, position by position."""
+    power = np.square(pcm.astype(np.float64) - pcm.astype(np.float64).mean())
+    sums = np.concatenate([[0.0], np.cumsum(power)])
+    positions = range(-clip_samples, len(pcm) + 1)
+    energy = {at: sums[min(at + clip_samples, len(pcm))] - sums[max(at, 0)] for at in positions}
+    inside = range(len(pcm) - clip_samples + 1)
+    best = max(inside, key=lambda at: (energy[at], -at))
+    enough = energy[best] - 0.02 * (energy[best] - min(energy[at] for at in inside))
+    first, last = best, best
+    while first - 1 in energy and energy[first - 1] >= enough:
+        first -= 1
+    while last + 1 in energy and energy[last + 1] >= enough:
+        last += 1
+    return min(max((first + last) // 2, 0), len(pcm) - clip_samples)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_energy_window_is_the_one_of_the_rule(seed):
+    rng = np.random.default_rng(seed)
+    n_samples = int(rng.integers(1, 300))
+    pcm = np.rint(rng.normal(0, rng.uniform(0, 9000), n_samples) * (rng.random(n_samples) < rng.random())).clip(-32768, 32767)
+    clip_samples = int(rng.integers(1, n_samples + 1))
+    assert crop.energy_start(pcm.astype(np.int16), clip_samples) == energy_start_in_words(pcm.astype(np.int16), clip_samples)
+
+
+def test_a_long_recording_takes_little_memory():
+    pcm = word_in_noise(2_000_000, 4_000_000)
+    tracemalloc.start()
+    crop.energy_start(pcm, RATE)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 20 * len(pcm)
 
 
 @pytest.mark.parametrize("value", [0, -1, 32767])

@@ -68,3 +68,14 @@ def test_a_name_that_is_no_text_does_not_stop_the_others(run, exported, tone_cli
 def test_missing_arguments(run, arguments, message):
     with pytest.raises(ConfigError, match=message):
         run(*arguments)
+
+
+def test_a_recording_that_memory_cannot_hold_does_not_stop_the_others(exported, monkeypatch):
+    model = runtime.load_model(exported / "float32")
+
+    def predict_long(path):
+        raise MemoryError
+
+    monkeypatch.setattr(model, "predict", predict_long)
+    line = predict.describe(model, "hours.wav")
+    assert line["file"] == "hours.wav" and "too long for the memory" in line["error"]

@@ -41,7 +41,7 @@ def test_lists_every_file_with_its_figures(run, exported, tmp_path):
     assert text.startswith(f"tones: {', '.join(manifest.labels)}   ({folder.parent / zoo.CARD})\n  clip       ")
     assert f"{manifest.model_bytes / 1000:.0f} kB, {manifest.macs / 1e6:.2f} million MACs per clip" in text
     assert "95.0 % of 200 testing clips (95 % interval 90.0 to 97.5)\n" in text
-    assert "balanced: 19 of 20 words found, 0 false accepts in 6.50 hours (below 0.46 per hour with 95 % confidence)\n" in text
+    assert "balanced: 19 of 20 words found, 0 false accepts in 6.50 hours (below 0.461 per hour with 95 % confidence)\n" in text
     assert "strict" not in text
     (line,) = run("--json").splitlines()
     facts = json.loads(line)

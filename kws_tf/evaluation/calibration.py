@@ -121,9 +121,10 @@ def choose(found, sweep, target_per_hour, release_ratio):
         settings, point = best
         if name == "strict" and settings == chosen["balanced"][0]:
             raised = (settings.threshold + 255 + 1) // 2
+            moved = "; the threshold is raised half-way to 1" if raised > settings.threshold else ", whose threshold is 1 already"
             settings = with_threshold(settings, raised, release_ratio)
             point = sweep.point(settings)
-            note = note or "these hours cannot tell it from balanced; the threshold is raised half-way to 1"
+            note = note or "these hours cannot tell it from balanced" + moved
         elif name == "balanced" and settings == chosen["sensitive"][0]:
             note = note or "these hours cannot tell it from sensitive"
         chosen[name] = settings, figures(point, sweep, target, note)

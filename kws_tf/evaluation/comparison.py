@@ -17,7 +17,8 @@ def compare(labels, logits, other_logits):
         dict of JSON values: clips; argmax_disagreements; fixed and broken (clips that only the model, only the other has right);
         accuracy_change_points (model minus other); score_drift_mean, score_drift_p95, score_drift_max (absolute difference of
         the probability of each class, over all clips and classes); signal_to_noise_db (variance of the other's logits over the
-        power of the difference; None when they are equal); cross_entropy_change (nats).
+        power of the difference; None when they are equal, or the other's are the same for all clips); logits_equal;
+        cross_entropy_change (nats).
     """
     labels, logits, other_logits = np.asarray(labels), np.asarray(logits, np.float64), np.asarray(other_logits, np.float64)
     best, other_best = logits.argmax(axis=1), other_logits.argmax(axis=1)
@@ -34,6 +35,7 @@ def compare(labels, logits, other_logits):
         "score_drift_mean": float(drift.mean()),
         "score_drift_p95": float(np.percentile(drift, 95)),
         "score_drift_max": float(drift.max()),
+        "logits_equal": bool(noise == 0),
         "signal_to_noise_db": float(10 * np.log10(signal / noise)) if noise and signal else None,
         "cross_entropy_change": cross_entropy(labels, logits) - cross_entropy(labels, other_logits),
     }

@@ -97,7 +97,8 @@ def mine(model_path, recordings, output, *, threshold=0.5, label="", limit=1000,
     rows, clips, n_known = [None] * len(chosen), {}, 0
     for name in dict.fromkeys(track.name for track, _ in chosen):
         pcm = audio.read_pcm(name, rate)
-        stem = pathlib.Path(name).relative_to(root).with_suffix("").as_posix().replace("/", "__")[-_LONGEST_STEM:]
+        stem = pathlib.Path(name).relative_to(root).with_suffix("").as_posix().replace("/", "__")
+        stem = stem[-_LONGEST_STEM:].lstrip(".")              # a data set takes no hidden files
         for index, event in [(index, event) for index, (track, event) in enumerate(chosen) if track.name == name]:
             start = max(0, event.peak_sample - length)
             content = _wav(pcm[start:start + length], rate)

@@ -1,5 +1,6 @@
 """Where a listener's audio comes from: a microphone, a file, or a pipe. Each source is an iterator of int16 PCM."""
 
+import contextlib
 import math
 import queue
 import struct
@@ -88,6 +89,7 @@ def from_microphone(device, sample_rate, on_loss=None):
     """
     sounddevice = _sounddevice()
     blocks = queue.Queue(LONGEST_QUEUE)
+    failures = (sounddevice.PortAudioError, ValueError)
 
     def take(data, frames, times, status):
         del frames, times
@@ -99,14 +101,17 @@ def from_microphone(device, sample_rate, on_loss=None):
             if on_loss:
                 on_loss("microphone: this machine is too slow for the model; audio was lost")
 
+    def refused(error):
+        return AudioError(f"--device={'default' if device is None else device}: this microphone cannot be opened at {sample_rate} Hz "
+                          f"({' '.join(str(error).split())}). See --list_devices; or pipe it in: arecord -f S16_LE -r {sample_rate} -c 1 | "
+                          "python -m kws_tf.listen --input -")
+
     try:
         opened = sounddevice.RawInputStream(samplerate=sample_rate, channels=1, dtype="int16", device=device, callback=take,
                                             blocksize=round(BLOCK_SECONDS * sample_rate))
-    except (sounddevice.PortAudioError, ValueError) as error:
-        raise AudioError(f"--device={'default' if device is None else device}: this microphone cannot be opened at {sample_rate} Hz "
-                         f"({' '.join(str(error).split())}). See --list_devices; or pipe it in: arecord -f S16_LE -r {sample_rate} -c 1 | "
-                         "python -m kws_tf.listen --input -") from error
-    return _heard(opened, blocks)
+    except failures as error:
+        raise refused(error) from error
+    return _heard(opened, blocks, failures, refused)
 
 
 def microphones():
@@ -133,8 +138,13 @@ def _sounddevice():
     return sounddevice
 
 
-def _heard(opened, blocks):
-    with opened:
+def _heard(opened, blocks, failures, refused):
+    try:
+        opened.start()                                    # another program may hold the device
+    except failures as error:
+        opened.close()
+        raise refused(error) from error
+    with contextlib.closing(opened):
         while True:
             try:
                 block = blocks.get(timeout=LONGEST_WAIT_SECONDS)

@@ -60,6 +60,8 @@ def test_strict_goes_half_way_where_the_hours_are_too_few():
     _, balanced, strict = calibration.choose(found([(5, 100, 0, 20)]), sweep_of(1.0), 0.5, 0.75)
     assert strict.settings == DetectorSettings(178, 133, 5) and balanced.settings.threshold == 100
     assert strict.measured["hits"] == 10 and "raised half-way to 1; best effort: 1.00 hours with 1 false accept" in strict.measured["note"]
+    _, balanced, strict = calibration.choose(found([(5, 255, 0, 20)]), sweep_of(1.0), 0.5, 0.75)
+    assert strict.settings == balanced.settings and "whose threshold is 1 already; best effort" in strict.measured["note"]
 
 
 def test_no_setting_is_good_enough():

@@ -24,5 +24,10 @@ def test_by_hand():
 def test_equal_models_have_no_noise():
     logits = np.array([[1.0, 0.0], [0.0, 1.0]])
     found = compare(np.array([0, 1]), logits, logits)
-    assert found["signal_to_noise_db"] is None
+    assert found["signal_to_noise_db"] is None and found["logits_equal"]
     assert found["score_drift_max"] == found["argmax_disagreements"] == found["accuracy_change_points"] == 0
+
+
+def test_one_clip_has_no_ratio_and_may_differ():
+    found = compare(np.array([0]), np.array([[1.0, 0.0]]), np.array([[1.0, 0.5]]))
+    assert found["signal_to_noise_db"] is None and not found["logits_equal"] and found["score_drift_max"] > 0

@@ -5,6 +5,7 @@ import pytest
 import soundfile
 
 from kws_tf import atomic_file
+from kws_tf.dataset.scan import Scan
 from kws_tf.errors import ConfigError, DatasetError
 from kws_tf.evaluation import mined_clips, mining
 from tests.spoken_stream import HOP, speak, write_model
@@ -60,6 +61,13 @@ def test_clips_of_other_recordings_of_the_same_name_are_kept_apart(spoken_model,
     assert mine(spoken_model, recordings, tmp_path / "out").n_known == 5
     at_once = mine(spoken_model, recordings, tmp_path / "at_once")
     assert at_once.n_known == 0 and len(list((tmp_path / "at_once").rglob("*.wav"))) == len({row["file"] for row in at_once.rows}) == 5
+
+
+def test_a_clip_of_a_long_name_is_not_hidden(spoken_model, tmp_path):
+    path = tmp_path / ("x" * 20 + "." + "y" * 59 + ".wav")
+    soundfile.write(path, speak(300, [(1, 150, 170)]), 16000)
+    found = mine(spoken_model, path, tmp_path / "out")
+    assert [file.path for file in Scan(tmp_path / "out" / "_unknown_").files] == [found.rows[0]["file"].removeprefix("_unknown_/")]
 
 
 def test_the_table_tells_what_other_recordings_gave_before(spoken_model, recordings, tmp_path):

@@ -86,9 +86,9 @@ class Microphone:
 
     PortAudioError = RuntimeError
 
-    def __init__(self, fails=False):
+    def __init__(self, fails=False, busy=False):
         self.default = types.SimpleNamespace(device=(1, 0))
-        self.fails = fails
+        self.fails, self.busy, self.closed = fails, busy, False
 
     def query_devices(self):
         return [{"name": "speaker", "max_input_channels": 0, "default_samplerate": 48000.0},
@@ -100,13 +100,14 @@ class Microphone:
         self.callback, self.options = callback, options
         return self
 
-    def __enter__(self):
+    def start(self):
+        if self.busy:
+            raise RuntimeError("Device or resource busy")
         self.callback(PCM[:800].tobytes(), 800, None, "")
         self.callback(PCM[800:1600].tobytes(), 800, None, "input overflow")
-        return self
 
-    def __exit__(self, *error):
-        pass
+    def close(self):
+        self.closed = True
 
 
 def test_microphone(monkeypatch):
@@ -116,6 +117,8 @@ def test_microphone(monkeypatch):
     assert np.array_equal(np.concatenate([next(source), next(source)]), PCM[:1600]) and lost == ["microphone: input overflow"]
     assert microphone.options == {"samplerate": 16000, "channels": 1, "dtype": "int16", "device": "usb", "blocksize": 800}
     assert sources.microphones() == [(1, "usb", 2, 44100.0, True)]
+    source.close()
+    assert microphone.closed
 
 
 def test_a_microphone_that_stops_is_told(monkeypatch):
@@ -131,6 +134,11 @@ def test_no_microphone(monkeypatch):
     monkeypatch.setitem(sys.modules, "sounddevice", Microphone(fails=True))
     with pytest.raises(AudioError, match=r"--device=3: .*opened at 16000 Hz \(Invalid sample rate \[-9997\]\).*--list_devices.*arecord"):
         sources.from_microphone(3, 16000)
+    busy = Microphone(busy=True)
+    monkeypatch.setitem(sys.modules, "sounddevice", busy)
+    with pytest.raises(AudioError, match=r"--device=default: .*\(Device or resource busy\).*arecord"):
+        next(sources.from_microphone(None, 16000))
+    assert busy.closed
     monkeypatch.setitem(sys.modules, "sounddevice", None)
     with pytest.raises(ConfigError, match=r"pip install 'kws_tf\[mic\]'. Without it: --input FILE"):
         sources.from_microphone(None, 16000)
