@@ -203,8 +203,8 @@ def _missing_mp3(path, expected, received):
     """The same of an MP3 file, whose own count is trusted only if it has one."""
     found = mp3_frames.measure(path)
     if found.samples - received > _MP3_PADDING_SAMPLES:
-        raise AudioError(f"{path}: {received} of about {found.samples} samples can be decoded: the MP3 file does not say rightly how long it "
-                         "is, or is several files in one. Write it anew: ffmpeg -i OLD.mp3 NEW.wav")
+        raise AudioError(f"{path}: {received} of about {found.samples} samples can be decoded: the MP3 file does not say rightly how long "
+                         "it is, or is several files in one. Write it anew: ffmpeg -i OLD.mp3 NEW.wav")
     return _missing_samples(expected, received) if found.counted or not found.samples else ""
 
 

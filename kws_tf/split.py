@@ -72,10 +72,11 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     if problems:
         raise DatasetError(f"--input={root}: {counted(len(problems), 'problem')}. Mend or remove the files; name speakers by "
                            "--speaker_pattern, or use --by=file or --by=cluster.", problems)
-    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.path if fact.silent else fact.sound for fact in facts],
+    sounds = [fact.path if fact.silent else fact.sound for fact in facts]
+    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: sounds,
               "cluster": lambda: partition.by_cluster(_features(facts), n_clusters, seed)}[by]()
     items = [partition.Item(fact.path, fact.label, group) for fact, group in zip(facts, groups, strict=True)]
-    return partition.join_equal(items, [fact.path if fact.silent else fact.sound for fact in facts])
+    return partition.join_equal(items, sounds)
 
 
 def _features(facts):
@@ -152,7 +153,7 @@ def main(argv):
     if FLAGS.speaker_pattern and FLAGS.by != "speaker":
         raise ConfigError(f"--speaker_pattern belongs to --by=speaker, but --by={FLAGS.by} is given; remove one.")
     if FLAGS.stable and FLAGS.by == "cluster":
-        raise ConfigError("--stable: with --by=cluster every clip added makes other groups; use --by=speaker or --by=file, or leave it away.")
+        raise ConfigError("--stable: with --by=cluster every added clip makes other groups; use --by=speaker or --by=file, or none.")
     from kws_tf.curation import partition
 
     if len(FLAGS.shares) != len(SPLITS):

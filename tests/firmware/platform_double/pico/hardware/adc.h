@@ -2,6 +2,13 @@
 #pragma once
 #include <cstdint>
 
+struct AdcRegisters {
+  volatile uint32_t fcs;
+};
+extern AdcRegisters* adc_hw;
+constexpr uint32_t ADC_FCS_OVER_BITS = 1u << 11;
+void hw_set_bits(volatile uint32_t* address, uint32_t mask);
+
 void adc_init();
 void adc_gpio_init(unsigned int gpio);
 void adc_select_input(unsigned int input);
