@@ -32,6 +32,7 @@ def define(flag_values=FLAGS):
     flags.DEFINE_string("label", "", "Name of the class.", **place)
     flags.DEFINE_string("output", "", "Export folder to make or replace.", **place)
     flags.DEFINE_boolean("replace", False, "Give a class that the model has another prototype.", **place)
+    flags.DEFINE_string("vela", "", "Model of profile ethos-u: path of vela; empty for the one beside this Python or on the PATH.", **place)
     define_interpreter(**place)
 
 
@@ -151,7 +152,7 @@ def main(argv):
     others = prototypes(content)[[name != label for name in manifest.labels]]
     prototype, with_rest, with_others = agreement(embeddings, others)
     warn(paths, with_rest, with_others, names)
-    path = enrolment.write(FLAGS.output, manifest, content, label, prototype, embeddings)
+    path = enrolment.write(FLAGS.output, manifest, content, label, prototype, embeddings, FLAGS.vela)
     cosines, nearest = embeddings @ prototype, int(np.argmax(others @ prototype))
     print(f"class {label} from {counted(len(paths), 'clip')}: cosine with the prototype {cosines.mean():.2f} on average, "
           f"{cosines.min():.2f} at least; nearest other class {names[nearest]} at {others[nearest] @ prototype:.2f}")

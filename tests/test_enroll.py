@@ -12,6 +12,8 @@ from absl import flags
 from kws_tf import enroll, runtime
 from kws_tf import manifest as manifests
 from kws_tf.errors import ConfigError, ConversionError, DatasetError, ModelFileError
+from kws_tf.tflite import enrolment
+from kws_tf.tflite.vela import VelaSettings
 from tests.conftest import CLASSES, spoken_tone
 
 
@@ -93,6 +95,19 @@ def test_in_the_place_of_the_old_file_nothing_of_it_is_left(run, arcface, tmp_pa
     manifest, report = manifests.read(folder), (folder / "report.md").read_text()
     assert manifest.ethos is None and manifest.model_id != described.model_id
     assert manifest.model_id in report and described.model_id not in report and "high, low, middle, top" in report
+
+
+def test_a_model_for_an_ethos_u_is_compiled_for_the_same_one(run, arcface, tmp_path, monkeypatch):
+    folder = shutil.copytree(arcface.folder / "pi", tmp_path / "pi")
+    estimate = manifests.EthosEstimate("5", "ethos-u65-256", "a, b", 500.0, 0.5, 1, 1, 2, {}, "model_vela.tflite", "0" * 64, 9)
+    described = dataclasses.replace(manifests.read(folder), ethos=estimate)
+    (folder / "manifest.json").write_text(manifests.to_json(described))
+    settings = []
+    monkeypatch.setattr(enrolment, "finish", lambda *all_, vela: settings.append(vela))
+    clips = write(tmp_path / "clips", tones("top", 2, seed=5))
+    run("--model", folder, "--clips", clips, "--label=top", "--output", tmp_path / "out", "--vela=/opt/vela")
+    run("--model", arcface.folder / "pi", "--clips", clips, "--label=top", "--output", tmp_path / "out")
+    assert settings == [VelaSettings("ethos-u65-256", "/opt/vela"), None]
 
 
 def test_several_classes_one_after_the_other(run, arcface, tmp_path):

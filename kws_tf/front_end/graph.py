@@ -12,6 +12,8 @@ from kws_tf.front_end import fixed_point
 LARGEST_RATIO = 128
 LARGEST_BEFORE_CLAMP = 2**30
 LARGEST_SUM = 2**31
+# TFLite Micro concatenates at most so many tensors.
+MOST_PARTS = 10
 RELU6_STEPS = 8192
 RELU6_SCALE = 6 / RELU6_STEPS
 
@@ -95,6 +97,8 @@ class Graph(abc.ABC):
 
     def concatenate(self, parts, axis):
         """Tensors of one scale behind each other."""
+        while len(parts) > MOST_PARTS:
+            parts = [self.concatenate(parts[:MOST_PARTS], axis), *parts[MOST_PARTS:]]
         if len(parts) == 1:
             return parts[0]
         _require(len({part.scale for part in parts}) == 1, "CONCATENATION of different scales")

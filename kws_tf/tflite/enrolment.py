@@ -6,9 +6,10 @@ from kws_tf import manifest as manifests
 from kws_tf.tflite import export_folder, flatbuffer, operators
 from kws_tf.tflite.export import finish
 from kws_tf.tflite.prototypes import with_prototype
+from kws_tf.tflite.vela import VelaSettings
 
 
-def write(folder, manifest, content, label, prototype, embeddings):
+def write(folder, manifest, content, label, prototype, embeddings, vela=""):
     """Puts a prototype into a model and writes the result, with its manifest and labels, as a folder of its own.
 
     Cost, arena and what Vela estimates are measured anew; metrics and the presets of the detector are left out: they do not hold for
@@ -18,6 +19,7 @@ def write(folder, manifest, content, label, prototype, embeddings):
         folder: absent, empty, or an earlier export. manifest: of the old file. content: its bytes.
         label: of the class; one that the model has gets another prototype. prototype: [embedding].
         embeddings: [clips, embedding], each of length 1, that the prototype was made from.
+        vela: for a model of profile ethos-u, see VelaSettings; it is compiled for the accelerator that it was compiled for before.
 
     Returns:
         Path of the model file.
@@ -37,4 +39,5 @@ def write(folder, manifest, content, label, prototype, embeddings):
         outputs=tuple(tensor.spec for tensor in graph.outputs), operators=counts, macs=sum(operator.macs for operator in counts),
         parameters=manifest.parameters + (0 if index is not None else len(prototype)), metrics={}, detector=None,
         ethos=None, enrolled=(*(entry for entry in manifest.enrolled if entry.label != label), note))
-    return finish(folder, changed, described)
+    settings = VelaSettings(manifest.ethos.accelerator, vela) if manifest.ethos else None
+    return finish(folder, changed, described, vela=settings)

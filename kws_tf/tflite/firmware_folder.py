@@ -51,7 +51,7 @@ def write(path, output_dir, *, board="", golden_pcm=None, golden_seconds=GOLDEN_
         output_dir: the folder; absent, empty, or an earlier one.
         board: a name of BOARDS, to get a project with the example of that family; "" for the sources alone.
         golden_pcm: int16 [samples] for the self-test; None for synthetic audio.
-        golden_seconds: how much of it; for a clip file at least one clip is taken.
+        golden_seconds: how much of it; for a clip file at least one clip is taken, for a network that looks ahead so much more.
         keywords, clip_hop_seconds: see device.describe.
 
     Returns:
@@ -72,6 +72,8 @@ def write(path, output_dir, *, board="", golden_pcm=None, golden_seconds=GOLDEN_
     n_samples = int(golden_seconds * manifest.sample_rate)
     if manifest.streaming is None:
         n_samples = max(n_samples, manifest.clip_samples + 2 * device.hop_samples)
+    else:
+        n_samples += manifest.streaming.delay_frames * manifest.features.hop_samples
     if golden_pcm is None:
         golden_pcm = golden_audio.synthetic(n_samples, manifest.sample_rate)
     golden = golden_audio.make(path, manifest, content, golden_pcm[:n_samples], device.hop_samples)

@@ -73,7 +73,7 @@ def make(path, manifest, content, pcm, hop_samples):
     logits = np.concatenate(play(path, manifest, content, pcm.reshape(n_hops, hop_samples)))
     if len(logits) < 2 or not np.any(logits != logits[0]):
         raise ConversionError(f"all {len(logits)} scores of the audio of the self-test are the same, so that it would prove nothing. "
-                              "Set --golden to a recording with a keyword.")
+                              "Set --golden to a recording with a keyword, and --golden_seconds so that it is in them.")
     made_by = "the reference kernels of the runtime" if micro.unavailable() else f"tflite-micro {micro.version()}"
     return Golden(pcm, logits, ScoreBytes(logits_spec(manifest))(logits), made_by)
 

@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from kws_tf.front_end.graph import MOST_PARTS
 from kws_tf.tflite.flatbuffer import CONVOLUTIONS, Graph, Node
 from kws_tf.tflite.frame_scores import AVERAGE
 from kws_tf.tflite.nodes import CHANNELS, NO_ACTIVATION, ROWS, TIME, concatenation, split, strided_slice
@@ -17,8 +18,6 @@ from kws_tf.tflite.step_graph import State
 NAME = "lines"
 # Scale of all joined lines; only its ratio to the scales of weights counts.
 LINE_SCALE = 1 / 127
-# TFLite Micro concatenates at most so many tensors.
-MOST_PARTS = 10
 
 
 @dataclasses.dataclass(frozen=True)

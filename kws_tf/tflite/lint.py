@@ -7,6 +7,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kws_tf.counted import counted
 from kws_tf.errors import ConversionError
+from kws_tf.front_end.graph import MOST_PARTS
 from kws_tf.micro_front_end import CHANNELS, LARGEST_FEATURE
 from kws_tf.tflite import untrusted
 from kws_tf.tflite.operator_support import INTEGER_TYPES, ONE_RUNTIME_TYPES, VARIABLE_OPERATORS, VERSIONS
@@ -216,6 +217,15 @@ def _computed_type(file, graph, node):
     return kinds[0] if kinds else ""
 
 
+def check_parts(file, profile):
+    """No operator joins more tensors than TFLite Micro does."""
+    if profile.dtype == "float32":
+        return
+    for _, name, _, node in file.nodes():
+        if name == "CONCATENATION" and len(node.inputs) > MOST_PARTS:
+            yield f"operator {name}", f"{len(node.inputs)} tensors; TFLite Micro joins at most {MOST_PARTS}"
+
+
 def check_quantisation(file, profile):
     """Integer activations have one scale, int16 ones the zero point 0; biases are wide enough for every runtime."""
     if profile.dtype == "float32":
@@ -262,6 +272,7 @@ def check_variables(file, profile):
 
 RULES = {
     "size": check_size, "subgraphs": check_subgraphs, "static shapes": check_shapes, "batch 1": check_batch,
-    "types at the border": check_border, "integers alone": check_integers, "operators": check_operators, "quantisation": check_quantisation,
+    "types at the border": check_border, "integers alone": check_integers, "operators": check_operators, "parts": check_parts,
+    "quantisation": check_quantisation,
     "constants": check_constants, "variables": check_variables,
 }

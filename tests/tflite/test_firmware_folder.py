@@ -84,6 +84,17 @@ def test_a_clip_file_gets_hops_of_its_own(exported, tmp_path):
     assert dataclasses.astuple(device.presets.preset().settings) == (204, 153, 1, 10, 0)
 
 
+def test_the_self_test_of_a_network_that_looks_ahead_hears_its_scores(micro_stream, tmp_path, monkeypatch):
+    section = manifests.read(micro_stream).streaming
+    late = changed(micro_stream, tmp_path / "late", streaming=dataclasses.replace(section, delay_frames=30))
+    lengths = []
+    make = firmware_folder.golden_audio.make
+    monkeypatch.setattr(firmware_folder.golden_audio, "make", lambda *all_, **more: (lengths.append(len(all_[3])), make(*all_, **more))[1])
+    for path in (micro_stream, late):
+        firmware_folder.write(path, tmp_path / f"{path.name}_out", golden_seconds=0.1)
+    assert lengths == [1600, 1600 + 30 * 160]
+
+
 @pytest.mark.parametrize("board, code, main", [("host", "", "main.cc"), ("arduino", "", "out.ino"), ("esp32s3", "main", "main/main.cc"),
                                                ("pico", "", "main.cc"), ("stm32", "", "kws_app.cc")])
 def test_projects_of_every_board(micro_stream, tmp_path, board, code, main):

@@ -20,6 +20,7 @@ CONFIGS = {
     "magnitude, 20 bands, 480/320": FeatureConfig(hop_samples=320, n_mels=20, spectrum="magnitude", log_floor=1e-3),
     "640/320": FeatureConfig(window_samples=640, hop_samples=320, fft_size=1024, low_hz=60.0, high_hz=7600.0),
     "480/480": FeatureConfig(hop_samples=480),
+    "twelve hops in a window": FeatureConfig(hop_samples=40),
     "hop 101": FeatureConfig(window_samples=400, hop_samples=101),
     "8 kHz": FeatureConfig(sample_rate=8000, window_samples=240, hop_samples=80, fft_size=256, n_mels=20, high_hz=4000.0),
 }

@@ -89,6 +89,13 @@ def set_operator(graph):
     graph.nodes += [Node("QUANTIZE", [output], [wide], schema.QuantizeOptionsT(), 2), Node("TANH", [wide], [middle], None, 3)]
 
 
+def set_parts(graph):
+    output = graph.outputs[0]
+    joined = Tensor("joined", (1, 11 * output.shape[1]), output.dtype, None, output.scales, output.zero_points)
+    graph.nodes.append(Node("CONCATENATION", [output] * 11, [joined], schema.ConcatenationOptionsT(), 1))
+    graph.nodes[-1].options.axis = 1
+
+
 def set_batch(graph):
     graph.inputs[0].shape = (2, *graph.inputs[0].shape[1:])
 
@@ -108,7 +115,7 @@ def set_zero_point(graph):
 
 @pytest.mark.parametrize(("change", "rule"), [
     (set_bias, "quantisation"), (set_version, "operators"), (set_operator, "operators"), (set_batch, "batch 1"),
-    (set_empty_shape, "static shapes"), (set_scales, "quantisation"), (set_zero_point, "quantisation"),
+    (set_empty_shape, "static shapes"), (set_scales, "quantisation"), (set_parts, "parts"), (set_zero_point, "quantisation"),
 ])
 def test_each_violation_is_found(content, change, rule):
     assert rules_broken(changed(content, change)) == {rule}

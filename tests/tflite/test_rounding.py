@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from tensorflow.lite.python import schema_py_generated as schema
 
+from kws_tf.tflite import rounding
 from kws_tf.tflite.executor import compute, real
 from kws_tf.tflite.flatbuffer import Node, Tensor, constant
 from kws_tf.tflite.rounding import as_rows, from_rows, input_covariance, refine_weights, round_weights
@@ -95,6 +96,21 @@ def test_covariance_is_that_of_the_output(operator, multiplier, dilation):
     outputs = np.array(compute(node, {id(node.inputs[0]): x})).reshape(-1, len(rows))
     np.testing.assert_allclose(found, outputs.var(0), rtol=1e-3)
     np.testing.assert_array_equal(from_rows(node, rows, node.inputs[1].shape), node.inputs[1].data)
+
+
+def test_weights_that_integers_meet_are_left_alone(monkeypatch):
+    """Those of a mean over time: their covariances are the slowest of all."""
+    node, twin = layer("DEPTHWISE_CONV_2D")
+    node.inputs[1].data, twin.inputs[1].data = np.full((1, 3, 2, 3), np.float32(1 / 6)), np.full((1, 3, 2, 3), 127, np.int8)
+    twin.inputs[1].scales = np.full(3, 1 / 6 / 127, np.float32)
+    scales, bias = twin.inputs[1].scales.copy(), twin.inputs[2].data.copy()
+    monkeypatch.setattr(rounding, "input_covariance", lambda *arguments: pytest.fail("not needed"))
+    refine_weights(node, twin, inputs())
+    assert np.all(twin.inputs[1].data == 127) and np.array_equal(twin.inputs[1].scales, scales)
+    assert np.array_equal(twin.inputs[2].data, bias)
+    node.inputs[1].data[0, 0, 0, 0] *= 1.001
+    with pytest.raises(pytest.fail.Exception, match="not needed"):
+        refine_weights(node, twin, inputs())
 
 
 @pytest.mark.parametrize("operator", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"])
