@@ -47,9 +47,10 @@ def main(argv):
     from kws_tf import audio
     from kws_tf.runtime import model_file
     from kws_tf.tflite import firmware_folder
+    from kws_tf.tflite.export_folder import FIRMWARE_FOLDER
 
     folder, _ = model_file.find(FLAGS.model)
-    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / "firmware"
+    output = pathlib.Path(FLAGS.output) if FLAGS.output else folder / FIRMWARE_FOLDER
     pcm = audio.read_pcm(FLAGS.golden, model_file.read(FLAGS.model)[0].sample_rate) if FLAGS.golden else None
     device, kept = firmware_folder.write(FLAGS.model, output, board=FLAGS.board, golden_pcm=pcm, golden_seconds=FLAGS.golden_seconds,
                                          keywords=FLAGS.keywords, clip_hop_seconds=FLAGS.clip_hop_seconds)

@@ -86,12 +86,14 @@ def test_a_class_is_replaced_only_when_asked(run, arcface, tmp_path):
     assert [(note.label, note.clips) for note in model.manifest.enrolled] == [("low", 5)]
 
 
-def test_in_the_place_of_the_old_file_nothing_of_it_is_left(run, arcface, tmp_path):
+def test_in_the_place_of_the_old_file_nothing_of_it_is_left(run, arcface, tmp_path, said):
     folder = shutil.copytree(arcface.folder / "pi", tmp_path / "pi")
     estimate = manifests.EthosEstimate("5", "ethos-u55-128", "a, b", 500.0, 0.5, 1, 1, 2, {}, "model_vela.tflite", "0" * 64, 9)
     described = dataclasses.replace(manifests.read(folder), ethos=estimate)
     (folder / "manifest.json").write_text(manifests.to_json(described))
+    (folder / "firmware").mkdir()
     run("--model", folder, "--clips", write(tmp_path / "clips", tones("top", 2, seed=5)), "--label=top", "--output", folder)
+    assert "pi/firmware is of the model that was here before" in str(said)
     manifest, report = manifests.read(folder), (folder / "report.md").read_text()
     assert manifest.ethos is None and manifest.model_id != described.model_id
     assert manifest.model_id in report and described.model_id not in report and "high, low, middle, top" in report

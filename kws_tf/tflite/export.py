@@ -129,6 +129,9 @@ def finish(output_dir, content, manifest, layers=(), vela=None):
     # What another profile wrote there belongs to another model.
     write(output_dir, content, manifest, files, gone={COMPILED_FILE, DEVICE_MANIFEST_FILE} - files.keys())
     path = pathlib.Path(output_dir) / manifest.model_file
+    firmware = path.parent / export_folder.FIRMWARE_FOLDER
+    if firmware.exists():
+        logging.warning("%s is of the model that was here before: make it again by kws_tf.firmware.", firmware)
     logging.info("%s: %d bytes, %d operators, %.2f million MACs, %d parameters%s.", path, len(content), manifest.cost.nodes,
                  manifest.macs / 1e6, manifest.parameters, f", arena {arena.n_bytes} bytes" if arena else "")
     return path

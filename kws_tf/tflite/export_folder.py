@@ -10,6 +10,8 @@ from kws_tf import manifest as manifests
 from kws_tf.atomic_file import flush_to_disk
 from kws_tf.errors import ConversionError, ModelFileError
 
+# Where kws_tf.firmware puts the sources of an export by default.
+FIRMWARE_FOLDER = "firmware"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
