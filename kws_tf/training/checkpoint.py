@@ -50,7 +50,8 @@ def restore(path, model):
         with open(path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
         loop = json.loads(arrays.pop(_LOOP).tobytes())
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        # RuntimeError: the zip directory asks for a password, or for a compression or version that there is not.
         raise TrainingError(f"{path}: not a readable checkpoint ({error}). Start the run anew with --overwrite.") from error
     variables = dict(_named_variables(model))
     shapes = {key: tuple(variable.shape) for key, variable in variables.items()}

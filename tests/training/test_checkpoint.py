@@ -21,6 +21,10 @@ def step(model):
     model.train_on_batch(generator.standard_normal((8, 4)), generator.standard_normal((8, model.layers[-2].units)))
 
 
+def with_byte(data, place, byte):
+    return data[:place] + bytes([byte]) + data[place + 1:]
+
+
 def everything(model):
     return [np.asarray(variable).copy() for variable in (*model.weights, *model.optimizer.variables)]
 
@@ -50,7 +54,10 @@ def test_another_network_is_refused_and_left_alone(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [lambda data: b"", lambda data: data[:len(data) // 2], lambda data: b"text",
-                                    lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:]])
+                                    lambda data: data[:200] + bytes([data[200] ^ 1]) + data[201:],
+                                    # In the last entry of the zip directory: encrypted, another compression, of a later version.
+                                    *(lambda data, place=place, byte=byte: with_byte(data, data.rindex(b"PK\1\2") + place, byte)
+                                      for place, byte in ((8, 1), (10, 99), (6, 255)))])
 def test_a_damaged_file_is_named(tmp_path, damage):
     path = tmp_path / "last.npz"
     checkpoint.save(path, network(), {})
