@@ -233,6 +233,8 @@ class Loop:
             inputs = (pcm, labels)
             if self.pre_roll and generator.random() < self.config.train.pre_roll_probability:
                 inputs = (*inputs, self.pre_roll(pcm, generator))
+            # train_on_batch of Keras 3.12, the last for Python 3.10, does not: its metrics would be means since the process began.
+            network.reset_metrics()
             logs = network.train_on_batch(inputs, eye[labels], self.class_weights[labels] if weighted else None, return_dict=True)
             if not math.isfinite(logs["loss"]):
                 bar.close()

@@ -274,6 +274,23 @@ def test_metrics_and_losses_of_the_network_enter_history_and_training_loss(tmp_p
     assert float(columns["sparsity"]) == history[0]["sparsity"]
 
 
+def test_metrics_begin_anew_with_every_step_whatever_keras_does_itself(tmp_path, monkeypatch):
+    loop, calls = make_loop(tmp_path / "run", recipe(epochs=1)), []
+    network, step = loop.network, loop.network.train_on_batch
+
+    def older(*arguments, **keywords):
+        calls.append("step")
+        with monkeypatch.context() as patch:
+            patch.setattr(network, "reset_metrics", lambda: None)
+            return step(*arguments, **keywords)
+
+    reset = network.reset_metrics
+    monkeypatch.setattr(network, "train_on_batch", older)
+    monkeypatch.setattr(network, "reset_metrics", lambda: calls.append("reset") or reset())
+    loop.run()
+    assert calls == ["reset", "step"] * loop.steps
+
+
 def test_an_arcface_model_trains_with_the_margin_and_others_without(tmp_path):
     config = dataclasses.replace(CONFIG, model=ModelConfig(arcface=True, arcface_margin=0.3, arcface_scale=20.0))
     loss = make_loop(tmp_path / "arcface", config).network.loss
