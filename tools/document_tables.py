@@ -68,7 +68,8 @@ def publish(page, tables, command):
         name = page.relative_to(ROOT).as_posix()
         for table, lines in tables.items():
             path = record_path(name, table)
-            record = {"page": name, "command": command, "date": datetime.datetime.now(datetime.UTC).date().isoformat(), "lines": lines}
+            today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
+            record = {"page": name, "command": command, "date": today, "lines": lines}
             path.parent.mkdir(parents=True, exist_ok=True)
             atomic_file.write_text(path, json.dumps(record, indent=1, ensure_ascii=False) + "\n")
     atomic_file.write_text(page, text)
