@@ -31,7 +31,7 @@ ALLOWED = {
     "detector_settings": {"errors"},
     "recall_area": {"errors", "detector_settings"},
     "manifest": {"errors", "config", "atomic_file", "detector_settings"},
-    "dataset": FOUNDATION,
+    "dataset": FOUNDATION | {"screen"},
     "augment": FOUNDATION,
     "features": FOUNDATION,
     "front_end": FOUNDATION,

@@ -5,6 +5,8 @@ import os
 import pathlib
 import typing
 
+from kws_tf.screen import printable
+
 AUDIO_SUFFIXES = frozenset(".wav .wave .flac .ogg .oga .opus .mp3 .aiff .aif .aifc .au .snd .caf .w64 .rf64".split())
 # Notes and transcripts that people keep beside their clips; they are counted and named in the log, not used.
 SIDECAR_SUFFIXES = frozenset(
@@ -28,7 +30,7 @@ class Scan:
 
     Attributes:
         files: list of FoundFile, sorted by path.
-        problems: lines about files that are neither audio nor a known kind of note, and about broken links.
+        problems: lines about files that are neither audio nor a known kind of note, names that are no text, and broken links.
         ignored: Counter of the suffixes of notes that were left out.
     """
 
@@ -62,6 +64,10 @@ class Scan:
         suffix = os.path.splitext(entry.name)[1].lower()
         if suffix in SIDECAR_SUFFIXES:
             self.ignored[suffix] += 1
+            return
+        if path != printable(path):
+            # Reports and manifests are UTF-8; a training would end where it writes them.
+            self.problems.append(f"{printable(path)}: the name is not UTF-8 text. Rename it.")
             return
         try:
             status = entry.stat()

@@ -42,6 +42,14 @@ def test_notes_are_counted_and_unknown_kinds_are_problems(folder):
     assert "a name without ending" in scan.problems[0] and ".m4a is no kind of audio" in scan.problems[1]
 
 
+def test_names_that_are_no_text_are_problems_that_can_be_printed(folder):
+    folder.clip("caf\u00e9/a.wav")
+    os.rename(folder.root / "caf\u00e9/a.wav", os.fsencode(folder.root) + b"/caf\xc3\xa9/\xff.wav")
+    folder.clip("b.wav")
+    scan = Scan(folder.root)
+    assert paths(scan) == ["b.wav"] and scan.problems == ["caf\u00e9/\\udcff.wav: the name is not UTF-8 text. Rename it."]
+
+
 def test_links_to_files_and_folders_are_followed(folder, tmp_path):
     folder.clip("../elsewhere/a.wav")
     folder.clip("b.wav")
