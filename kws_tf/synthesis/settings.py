@@ -86,6 +86,8 @@ class SynthesisConfig:
         _require(labels and all(labels) and len(set(labels)) == len(labels),
                  f"phrases must be different and have letters, at least one; received {', '.join(map(repr, self.phrases)) or 'none'}. "
                  "Set --phrase.")
+        for phrase in self.phrases:
+            _require_words(phrase)
         _require(len(self.kinds) == len(KINDS) and min(self.kinds) >= 0 and abs(sum(self.kinds) - 1) < 1e-6,
                  f"kinds must be {len(KINDS)} shares with sum 1, for {', '.join(KINDS)}; received {self.kinds!r}.")
         clash = sorted(set(self.other_words) & {phrase.lower() for phrase in self.phrases})
@@ -113,6 +115,15 @@ class SynthesisConfig:
     def clip_samples(self):
         """Length of every clip in samples."""
         return round(self.clip_seconds * self.sample_rate)
+
+
+def _require_words(phrase):
+    """A mark between spaces is a word without phonemes: whatever leaves it out would be taken for another text than the phrase."""
+    words = phrase.split()
+    for position, word in enumerate(words):
+        joined = words[position - 1] + word if position else "".join(words[:2])
+        _require(any(map(is_letter, word)), f"{word!r} in {phrase!r} stands alone and is no word; write {joined!r}, or leave it away. "
+                 "Set --phrase.")
 
 
 def _require(condition, message):
