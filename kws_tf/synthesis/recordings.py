@@ -16,7 +16,7 @@ from kws_tf.dataset.scan import Scan, loose_clips, subfolders
 from kws_tf.dataset.speaker_name import SpeakerName
 from kws_tf.errors import AudioError, DatasetError
 from kws_tf.synthesis.clip_plan import Clip
-from kws_tf.synthesis.settings import SILENCE, UNKNOWN
+from kws_tf.synthesis.settings import SILENCE, UNKNOWN, label_of
 
 _MOST_REPEATS = 20
 
@@ -24,8 +24,9 @@ _MOST_REPEATS = 20
 def find(folder, settings, speaker_pattern=""):
     """Clips of kind "recording".
 
-    A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase. Who
-    speaks is told by the path (`SpeakerName`); recordings whose paths do not tell are of one speaker.
+    A folder below `folder` that has the name of a class holds recordings of it; without any such folder, all are of the only phrase, and
+    names that are nearly those of a class ("Hey Jarvis", "unknown") are refused.
+    Who speaks is told by the path (`SpeakerName`); recordings whose paths do not tell are of one speaker.
     Speakers are dealt to the splits as those of the engine are; fewer than three are all for training, which is said.
     Few recordings of a phrase are repeated in training, 20 times at most, until they are `settings.recorded_share` of its synthetic
     clips: augmentation makes each another one in every epoch, and without it they would hardly be noticed.
@@ -39,8 +40,8 @@ def find(folder, settings, speaker_pattern=""):
         List of Clip, sorted by file.
 
     Raises:
-        DatasetError: the folder is missing, holds nothing usable, other classes or recordings of none, a recording cannot be read, or the
-            pattern does not find a speaker everywhere.
+        DatasetError: the folder is missing, holds nothing usable, other classes, nearly a class or recordings of none, a recording cannot
+            be read, or the pattern does not find a speaker everywhere.
         ConfigError: the pattern is no regular expression.
     """
     check_folder("recordings", folder)
@@ -89,7 +90,11 @@ def _by_class(folder, settings, problems):
     if not present and len(settings.labels) > 1:
         raise DatasetError(f"--recordings={folder}: expected a folder for each class that has recordings, of {', '.join(sorted(known))}; "
                            f"found {', '.join(subfolders(folder)) or 'no folder'}.")
-    if present:
+    if not present:
+        classes = {label_of(name): name for name in (UNKNOWN, SILENCE, *settings.labels)}
+        problems += [f"{name}: nearly the name of a class. Name it {classes[label_of(name)]}, or otherwise if it is a speaker."
+                     for name in subfolders(folder) if label_of(name) in classes]
+    else:
         problems += [f"{name}: not one of the classes, which are {', '.join(sorted(known))}"
                      for name in subfolders(folder) if name not in known] + loose_clips(folder, "")
     scans = {label: Scan(os.path.join(folder, label)) for label in sorted(present)} or {settings.labels[0]: Scan(folder)}

@@ -73,6 +73,20 @@ def test_what_fits_no_class_is_refused(tmp_path):
         recordings.find(tmp_path, BOTH)
 
 
+def test_a_folder_that_is_nearly_called_as_a_class_is_no_speaker(tmp_path):
+    write(tmp_path, *(f"{name}/{speaker}/a.wav" for name in ("Hey Jarvis", "unknown", "Silence", "ann") for speaker in ("bob", "cid")))
+    with pytest.raises(DatasetError, match="3 problems") as caught:
+        recordings.find(tmp_path, SETTINGS)
+    assert [line.removesuffix(", or otherwise if it is a speaker.") for line in caught.value.problems] == [
+        f"{name}: nearly the name of a class. Name it {label}"
+        for name, label in (("Hey Jarvis", "hey_jarvis"), ("Silence", "_silence_"), ("unknown", "_unknown_"))]
+
+
+def test_folders_in_the_folder_of_a_speaker_are_the_speakers(tmp_path):
+    write(tmp_path, "ann/monday/a.wav", "ann/tuesday/a.wav", "ann/b.wav")
+    assert {(clip.label, clip.speaker) for clip in recordings.find(tmp_path, SETTINGS)} == {("hey_jarvis", "recorded ann")}
+
+
 def test_what_would_be_left_out_is_told(tmp_path):
     write(tmp_path, "hey_jarvis/a.wav", "loose.wav", "other.wav")
     with pytest.raises(DatasetError, match="--recordings=.*2 problems") as caught:
