@@ -251,7 +251,7 @@ def run_config(flag_values=flags.FLAGS, base=None):
         own = {field.name: values[field.name] for field in dataclasses.fields(cls) if field.name in values}
         parts[group] = _features(values, own, base.features) if group == "features" else dataclasses.replace(getattr(base, group), **own)
     config = RunConfig(**parts)
-    _refuse_unused(values, config)
+    _refuse_unused(flag_values, values, config)
     return config
 
 
@@ -294,15 +294,19 @@ def _refuse_contradictions(values):
         raise ConfigError(f"--no_ssn and --ssn_groups={values['ssn_groups']} contradict each other; give one of them.")
 
 
-def _refuse_unused(values, config):
+def _refuse_unused(flag_values, values, config):
     """Refuses flags that the chosen schedule or kind of noise, given or not, would leave without effect."""
-    if config.train.schedule != "plateau":
-        for name in ("plateau_epochs", "plateau_factor"):
-            if name in values:
-                raise ConfigError(f"--{name} belongs to --schedule=plateau, but the schedule is {config.train.schedule}; remove one.")
+    # Whoever chooses once more, behind a flagfile that has chosen, also overrides what the flagfile says for its own choice: flags that
+    # were given less often than the choice are left alone.
+    def unused(name, choice):
+        return name in values and flag_values[name].present >= flag_values[choice].present
+
+    for name in ("plateau_epochs", "plateau_factor"):
+        if config.train.schedule != "plateau" and unused(name, "schedule"):
+            raise ConfigError(f"--{name} belongs to --schedule=plateau, but the schedule is {config.train.schedule}; remove one.")
     mode = config.augment.noise_mode
     other = {"amplitude": "noise_snr_db", "snr": "noise_amplitude"}[mode]
-    if other in values:
+    if unused(other, "noise_mode"):
         raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove it, or choose the other mode.")
 
 

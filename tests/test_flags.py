@@ -108,6 +108,27 @@ def test_contradictions_and_bad_values_are_named(arguments, message):
         config(*arguments)
 
 
+@pytest.mark.parametrize("path", sorted((pathlib.Path(__file__).parents[1] / "flags").glob("*.cfg")), ids=lambda path: path.name)
+def test_behind_a_flagfile_the_other_kind_of_noise_leaves_its_range_unused(path):
+    mode, given, other = config(f"--flagfile={path}").augment.noise_mode, "noise_amplitude", "noise_snr_db"
+    if mode == "amplitude":
+        given, other = other, given
+    changed = f"--noise_mode={'snr' if mode == 'amplitude' else 'amplitude'}"
+    made = config(f"--flagfile={path}", changed, f"--{given}=0.5,1").augment
+    assert made.noise_mode != mode and getattr(made, given) == (0.5, 1)
+    with pytest.raises(ConfigError, match=f"--{other} is not used by --noise_mode={made.noise_mode}"):
+        config(f"--flagfile={path}", changed, f"--{other}=0.5,1")
+    with pytest.raises(ConfigError, match=f"--{given} is not used by --noise_mode={mode}"):
+        config(f"--flagfile={path}", f"--{given}=0.5,1")
+
+
+def test_behind_a_flagfile_another_schedule_leaves_the_plateau_unused(tmp_path):
+    (tmp_path / "plateau.cfg").write_text("--schedule=plateau\n--plateau_epochs=3\n")
+    assert config(f"--flagfile={tmp_path}/plateau.cfg", "--schedule=cosine").train.schedule == "cosine"
+    with pytest.raises(ConfigError, match="--plateau_epochs belongs to"):
+        config(f"--flagfile={tmp_path}/plateau.cfg", "--schedule=cosine", "--plateau_epochs=4")
+
+
 def test_base_is_overridden_only_where_flags_are_given():
     base = config("--lr=0.5", "--n_mfcc=20", "--sample_rate=8000", "--no_ssn")
     assert config(base=base) == base
