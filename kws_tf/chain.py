@@ -10,6 +10,8 @@ from absl import logging
 from kws_tf import atomic_file, program
 from kws_tf.errors import ConfigError
 
+HINT = "When that is mended, start again: it goes on there."
+
 
 class Chain:
     """Runs programs of the package one after the other and remembers in a file which are done.
@@ -27,7 +29,7 @@ class Chain:
     def __init__(self, state_file, dry_run=False):
         self._file, self._dry_run = pathlib.Path(state_file), dry_run
         self._before = hashlib.sha256()
-        self._done, self._begun = {}, {}
+        self._done, self._begun, self._passed = {}, {}, set()
         try:
             state = json.loads(self._file.read_text(encoding="utf-8"))
             # done: [digest, training as it lies there]; begun: pairs of digest and what lay there before it.
@@ -41,8 +43,11 @@ class Chain:
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ConfigError(f"{self._file}: cannot be read ({error}). Delete it to run every step again.") from error
 
-    def step(self, name, module, *arguments, inputs=(), run_dir=None, prepare=None):
+    def step(self, name, module, *arguments, inputs=(), run_dir=None, prepare=None, makes=None):
         """Runs `python -m module arguments`, unless that was done.
+
+        Where the result of a step is gone, it is done again, and so are all later steps but trainings: they may have written into it, and
+        trainings were made from the same.
 
         Args:
             name: of the step, unique. module: program. arguments: its flags.
@@ -50,6 +55,7 @@ class Chain:
             run_dir: run folder of a training, which goes on there if what lies there was begun by this very step, and replaces it
                 otherwise.
             prepare: called before the program, unless a training goes on.
+            makes: path of the result, where one tells that it is there; None for a training, whose run folder tells.
 
         Raises:
             KwsError: the program failed.
@@ -57,6 +63,9 @@ class Chain:
         command = [str(argument) for argument in (module, *arguments)]
         self._before.update(json.dumps([command, *inputs]).encode())
         digest = self._before.hexdigest()
+        if name in self._done and makes is not None and not makes.exists():
+            self._done = {other: step for other, step in self._done.items() if other in self._passed or step[1]}
+        self._passed.add(name)
         if self._done.get(name) == (digest, _written(run_dir)):
             sys.stdout.write(f"\n== {name}: done\n")
             sys.stdout.flush()
@@ -70,7 +79,7 @@ class Chain:
                 self._remember()
                 if prepare and not goes_on:
                     prepare()
-            program.run(*command, title=name, hint="Start again to go on there.", dry_run=self._dry_run)
+            program.run(*command, title=name, hint=HINT, dry_run=self._dry_run)
             self._done[name] = digest, _written(run_dir)
             if not self._dry_run:
                 self._remember()

@@ -26,7 +26,7 @@ from absl import flags, logging
 from kws_tf import program, shipped
 from kws_tf.chain import Chain
 from kws_tf.config import SPLITS
-from kws_tf.errors import ConfigError
+from kws_tf.errors import ConfigError, KwsError
 from kws_tf.flags import define_config, refuse_arguments, run, run_config
 from kws_tf.synthesis.engine import NAMES, find_installed
 
@@ -99,8 +99,10 @@ def words(name):
         found = shlex.split(text)
     except ValueError as error:
         raise ConfigError(f"--{name}={text!r}: expected flags with spaces between them ({error}).") from error
-    if found and not found[0].startswith("-"):
-        raise ConfigError(f"--{name}={text!r}: expected flags; {found[0]!r} is none.")
+    for before, word in zip(("", *found), found, strict=False):
+        # Only behind a flag without = a word can be its value.
+        if not word.startswith("-") and ("=" in before or not before.startswith("-")):
+            raise ConfigError(f"--{name}={text!r}: expected flags; {word!r} is none.")
     return found
 
 
@@ -121,7 +123,11 @@ def training_config(*names):
     except flags.CantOpenFlagFileError as error:
         raise ConfigError(f"--recipe={FLAGS.recipe}: cannot be read: {error}") from error
     except (flags.Error, ConfigError) as error:
-        raise ConfigError(f"--recipe={FLAGS.recipe}, {', '.join(f'--{name}' for name in names)}: {error}") from error
+        raise _error_of_training(names, error) from error
+
+
+def _error_of_training(names, text):
+    return ConfigError(f"--recipe={FLAGS.recipe}, {', '.join(f'--{name}' for name in names)}: {text}")
 
 
 def check_flags_of_others():
@@ -138,6 +144,50 @@ def check_flags_of_others():
                 program.check_flags(module, *words(name))
             except ConfigError as error:
                 raise ConfigError(f"--{name}={FLAGS[name].value!r}: {error}") from error
+
+
+def check_trainings(output):
+    """Refuses trainings that could not begin, or whose files this program does not make, before hours of work.
+
+    Their networks are built by another process: it takes some seconds, most of them to load Keras.
+
+    Args:
+        output: folder of everything.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    from kws_tf import worker_pool
+    from kws_tf.front_end import dft
+    from kws_tf.synthesis.settings import SILENCE, UNKNOWN, SynthesisConfig
+    from kws_tf.training import initial_weights, rehearsal
+    from kws_tf.training.run_folder import RunFolder
+
+    classes = sorted((*SynthesisConfig(phrases=tuple(FLAGS.phrase)).labels, SILENCE, UNKNOWN))
+    first, mined = ("train_flags",), ("train_flags", "mined_train_flags")
+    configs = {names: training_config(*names) for names in (first, mined)}
+    for names, config in configs.items():
+        if config.features.kind == "micro":
+            raise _error_of_training(names, "features of kind 'micro' have no file with PCM as input, which is what this program makes. "
+                                            "docs/esphome.md tells how to train and convert with them, on the data of kws_tf.synthesize.")
+        own = names == first or config.train.initial_weights != configs[first].train.initial_weights
+        try:
+            dft.plan(config.features)
+            if own:
+                initial_weights.require_same_network(config, RunFolder(output / ("run" if names == first else "run_mined1")))
+        except KwsError as error:
+            raise _error_of_training(names, error) from error
+        differ = [] if own else initial_weights.differences(configs[first], config)
+        if differ:
+            raise _error_of_training(names, "a training after mining goes on from the weights of the first, which has another network or "
+                                            f"other features: {'; '.join(differ)}. Give such flags in --train_flags.")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with worker_pool.open_pool(1) as pool:
+        for names, config in configs.items():
+            try:
+                pool.submit(rehearsal.rehearse, config, classes).result()
+            except KwsError as error:
+                raise _error_of_training(names, error) from error
 
 
 def found_in(folder):
@@ -214,10 +264,10 @@ def prepare(chain, output, other_speech):
     if text:
         print(f"\n{text}", flush=True)
     chain.step("synthesise", "kws_tf.synthesize", *phrases, "--output", data, "--clip_duration", seconds, *own, *chosen, *further,
-               inputs=(found_in(FLAGS.recordings), found_in(other_speech)))
+               inputs=(found_in(FLAGS.recordings), found_in(other_speech)), makes=data)
     rooms = FLAGS.rir_dir or output / "rooms"
     if not FLAGS.rir_dir:
-        chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms)
+        chain.step("rooms", "kws_tf.rooms", "--output", rooms, "--rooms", FLAGS.rooms, makes=rooms)
     recipe = ("--flagfile", FLAGS.recipe, "--data_root", data, "--noise_dir", FLAGS.noise_dir or data / "noise", "--rir_dir", rooms,
               "--noexport", *words("train_flags"))
     return recipe, (pathlib.Path(FLAGS.recipe).read_text(encoding="utf-8"), found_in(FLAGS.noise_dir), found_in(FLAGS.rir_dir))
@@ -236,9 +286,10 @@ def train(chain, name, run_dir, recipe, inputs=(), mined_for=()):
         mined_clips.forget(run_dir.parent / "data" / "training", mined_for)
 
     chain.step(f"train{name}", "kws_tf.train", *recipe, inputs=inputs, run_dir=run_dir, prepare=prepare)
+    model = run_dir / "export" / "pi_stream"
     chain.step(f"convert{name}", "kws_tf.convert", "--run_dir", run_dir, "--profile", "pi", "--streaming", "internal",
-               "--hop_frames", HOP_FRAMES)
-    return run_dir / "export" / "pi_stream"
+               "--hop_frames", HOP_FRAMES, makes=model / "model.tflite")
+    return model
 
 
 def main(argv):
@@ -249,8 +300,9 @@ def main(argv):
         folder = getattr(FLAGS, name)
         if folder and not os.path.isdir(folder):
             raise ConfigError(f"--{name}={folder}: there is no such folder.")
-    check_flags_of_others()
     output = pathlib.Path(FLAGS.output)
+    check_flags_of_others()
+    check_trainings(output)
     if not FLAGS.dry_run:
         try:
             output.mkdir(parents=True, exist_ok=True)
@@ -273,12 +325,13 @@ def main(argv):
     chain.step("calibrate", "kws_tf.calibrate", "--model", model, "--ambient", ambient, "--positives", data / "validation",
                "--target_fa_per_hour", FLAGS.target_fa_per_hour)
     unheard = other_speech / "testing" if other_speech else data / "testing" / "_unknown_"
-    chain.step("evaluate", "kws_tf.evaluate", "--model", model, "--ambient", unheard)
+    chain.step("evaluate", "kws_tf.evaluate", "--model", model, "--ambient", unheard, makes=model / "report.html")
     if FLAGS.dry_run:
         return
     if not FLAGS.negatives:
         logging.warning("Without --negatives the thresholds were set on synthetic speech. Record an hour of the place where the device "
-                        "will be, and run this again with it: only then the false accepts are known.")
+                        "will be, and run this again with it: only then the false accepts are known. Take another --output, or delete %s "
+                        "first: what was made for another command is not mixed with what is new.", data)
     print(f"\nmodel   {model}\nreport  {model}/report.html\nlisten  python -m kws_tf.listen --model {model}")
 
 

@@ -29,6 +29,8 @@ def run(tmp_path, monkeypatch):
         if begins:
             (tmp_path / "run").mkdir(exist_ok=True)
             (tmp_path / "run" / "config.json").write_text("{}")
+        if title in ("synthesise", "convert"):
+            (tmp_path / title).mkdir(exist_ok=True)
         if call.killed == f"{title} later":
             raise Killed
 
@@ -37,9 +39,9 @@ def run(tmp_path, monkeypatch):
         call.killed, call.fails = killed, fails
         chain = Chain(tmp_path / "state.json")
         try:
-            chain.step("synthesise", "synthesize", *flags, inputs=inputs)
+            chain.step("synthesise", "synthesize", *flags, inputs=inputs, makes=tmp_path / "synthesise")
             chain.step("train", "train", run_dir=tmp_path / "run", prepare=prepare)
-            chain.step("convert", "convert")
+            chain.step("convert", "convert", makes=tmp_path / "convert")
             chain.step("calibrate", "calibrate", threshold)
         except (Killed, KwsError):
             ran.append("end")
@@ -58,6 +60,23 @@ def test_what_is_done_is_not_done_again_and_a_change_reaches_all_that_follows(ru
     assert run(threshold=2) == ["calibrate"]
     assert run("--seed=2", threshold=2) == ALL
     assert run("--seed=2", threshold=2, inputs=["another recording"]) == ALL
+
+
+@pytest.mark.parametrize("killed", ["", "calibrate"])
+def test_a_step_whose_result_is_gone_is_done_again_with_what_follows_but_for_trainings(run, tmp_path, killed):
+    run()
+    (tmp_path / "convert").rmdir()
+    assert run(killed=killed)[:2] == ["convert", "calibrate"], "what calibrate wrote is gone with it"
+    assert run() == (["calibrate"] if killed else [])
+    (tmp_path / "synthesise").rmdir()
+    assert run() == ["synthesise", "convert", "calibrate"] and run() == []
+    (tmp_path / "synthesise").rmdir()
+    assert run("--seed=2") == ALL
+
+
+def test_a_failure_says_when_to_start_again(tmp_path):
+    with pytest.raises(KwsError, match=r"what it says is above. When that is mended, start again: it goes on there"):
+        Chain(tmp_path / "state.json").step("nothing", "kws_tf_none")
 
 
 @pytest.mark.parametrize("n_starts", [1, 2])

@@ -1,5 +1,6 @@
 """The chain: its commands in order, what is done again and what is not; the programs themselves are replaced."""
 
+import contextlib
 import json
 import types
 
@@ -8,16 +9,31 @@ import pytest
 import soundfile
 from absl import flags
 
-from kws_tf import program, wakeword
+from kws_tf import program, shipped, wakeword, worker_pool
+from kws_tf.config import RunConfig, TrainConfig
 from kws_tf.errors import ConfigError, KwsError
 from kws_tf.evaluation import mined_clips
+from kws_tf.training import rehearsal
+from kws_tf.training.run_folder import RunFolder
+
+
+class SameProcess:
+    """A pool of processes in which Keras is loaded already, or one that does nothing."""
+
+    def __init__(self, works):
+        self.works = works
+
+    def submit(self, function, *arguments):
+        return types.SimpleNamespace(result=lambda: function(*arguments) if self.works else None)
 
 
 @pytest.fixture
 def run(monkeypatch):
-    """Runs the chain with programs that only leave their mark and with espeak-ng alone; returns the commands that ran."""
+    """Runs the chain with programs that only leave their mark, with espeak-ng alone and unrehearsed trainings; returns the commands that
+    ran."""
     commands, failing, really_run = [], set(), program.subprocess.run
     monkeypatch.setattr(wakeword, "find_installed", lambda language: (["espeak"], {}))
+    monkeypatch.setattr(worker_pool, "open_pool", lambda n: contextlib.nullcontext(SameProcess(works=False)))
 
     def fake_run(command, env, check, **options):
         if "--only_check_args" in command:
@@ -29,6 +45,12 @@ def run(monkeypatch):
             folder = wakeword.pathlib.Path(arguments[arguments.index("--run_dir") + 1])
             folder.mkdir(exist_ok=True)
             (folder / "config.json").write_text("{}")
+        if module in ("kws_tf.synthesize", "kws_tf.rooms"):
+            wakeword.pathlib.Path(arguments[arguments.index("--output") + 1]).mkdir(exist_ok=True)
+        if module in ("kws_tf.convert", "kws_tf.evaluate"):
+            place = arguments[1] + ("/export/pi_stream/model.tflite" if module == "kws_tf.convert" else "/report.html")
+            wakeword.pathlib.Path(place).parent.mkdir(parents=True, exist_ok=True)
+            wakeword.pathlib.Path(place).write_text("made")
         return types.SimpleNamespace(returncode=3 if module in failing else 0)
 
     def call(*arguments):
@@ -91,7 +113,6 @@ def test_engines_that_are_installed_speak(run, tmp_path, monkeypatch, capsys):
 def test_a_folder_is_not_begun_anew_because_more_engines_are_found(run, tmp_path, monkeypatch):
     arguments = ("--phrase=computer", "--output", tmp_path / "wake")
     run(*arguments)
-    (tmp_path / "wake" / "data").mkdir()
     (tmp_path / "wake" / "data" / "synthesis.json").write_text(json.dumps({"engine": {"engine": "espeak"}}))
     monkeypatch.setattr(wakeword, "find_installed", lambda language: (["espeak", "flite"], {}))
     with pytest.raises(ConfigError, match="data was spoken by espeak; .* now are espeak, flite. Go on with --engine=espeak, or choose"):
@@ -118,6 +139,18 @@ def test_what_is_done_is_not_done_again_unless_it_changes(run, tmp_path, capsys)
     assert names(run(*arguments, "--train_flags=--epochs=9")) == ["train", "convert", "calibrate", "evaluate"]
     assert run(*arguments, "--train_flags=--epochs=9") == []
     assert names(run(*arguments, "--train_flags=--epochs=9", "--target_fa_per_hour=2")) == ["calibrate", "evaluate"]
+
+
+@pytest.mark.parametrize(("gone", "again"), [
+    ("data", ["synthesize", "rooms", "convert", "calibrate", "evaluate"]), ("rooms", ["rooms", "convert", "calibrate", "evaluate"]),
+    ("run", ["train", "convert", "calibrate", "evaluate"]), ("run/export", ["convert", "calibrate", "evaluate"]),
+    ("run/export/pi_stream/report.html", ["evaluate"]),
+])
+def test_what_was_deleted_is_made_again(run, tmp_path, gone, again):
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake")
+    run(*arguments)
+    (tmp_path / "wake" / gone).rename(tmp_path / "gone")
+    assert names(run(*arguments)) == again and run(*arguments) == []
 
 
 def test_changed_recordings_and_recipes_are_noticed(run, tmp_path):
@@ -154,7 +187,7 @@ def test_a_training_hears_what_was_mined_for_its_own_chain_alone(run, tmp_path, 
 def test_a_failed_training_is_resumed_and_another_one_replaces_it(run, tmp_path):
     arguments = ("--phrase=computer", "--output", tmp_path / "wake")
     run.failing.add("kws_tf.train")
-    with pytest.raises(KwsError, match="train: python -m kws_tf.train failed with status 3.*Start again to go on there"):
+    with pytest.raises(KwsError, match="train: python -m kws_tf.train failed with status 3.*start again: it goes on there"):
         run(*arguments)
     assert names(run.commands) == ["synthesize", "rooms", "train"] and run.commands[-1][1][-1] == "--overwrite"
     with pytest.raises(KwsError):
@@ -224,6 +257,11 @@ def test_what_is_spoken_is_as_long_as_the_network_sees(run, tmp_path, recipe, mo
     assert value(commands, "synthesize", "--clip_duration") == seconds
 
 
+def test_another_data_set_needs_a_free_folder_which_is_said(run, tmp_path, caplog):
+    run("--phrase=computer", "--output", tmp_path / "wake")
+    assert f"Take another --output, or delete {tmp_path}/wake/data first" in caplog.text
+
+
 def test_a_damaged_memory_is_not_taken_for_none(run, tmp_path):
     (tmp_path / "wakeword.json").write_text("[1]")
     with pytest.raises(ConfigError, match="wakeword.json: cannot be read .*Delete it to run every step again"):
@@ -242,7 +280,44 @@ def test_a_damaged_memory_is_not_taken_for_none(run, tmp_path):
     (("--phrase=a", "--output=x", "--mined_train_flags=--epoch=12", "--dry_run"), "--mined_train_flags=.*kws_tf.train: .* 'epoch'"),
     (("--phrase=a", "--output=x", "--mined_train_flags=--noise_amplitude=0,1", "--dry_run"), "noise_amplitude is not used by --noise_mode"),
     (("--phrase=a", "--output=x", "--synthesize_flags=--positives=5,x,5", "--dry_run"), "--synthesize_flags=.*synthesize: .*whole numbers"),
+    (("--phrase=a", "--output=x", "--synthesize_flags=--seed=2 workers=1", "--dry_run"), "--synthesize_flags=.*'workers=1' is none"),
+    (("--phrase=a !", "--output=x", "--dry_run"), "'!' in 'a !' stands alone"),
+    (("--phrase=a", "--output=x", "--train_flags=--tau=2 epochs=80", "--dry_run"), "expected flags; 'epochs=80' is none"),
+    (("--phrase=a", "--output=x", "--train_flags=--threads 1 epochs=80", "--dry_run"), "expected flags; 'epochs=80' is none"),
+    (("--phrase=a", "--output=x", "--train_flags=--window_samples=331", "--dry_run"), "--train_flags: integer front end: window_samples"),
+    (("--phrase=a", "--output=x", "--train_flags=--initial_weights=nowhere", "--dry_run"), "--train_flags: .*nowhere: no run folder"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--initial_weights=nowhere", "--dry_run"), "--mined_train_flags: .*nowhere: no run"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--tau=2", "--dry_run"), "--mined_train_flags: a training after mining goes on from "
+     r"the weights of the first, .*: tau: 1.0 there, 2.0 here. Give such flags in --train_flags"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--n_mels=20", "--dry_run"), "n_mels: 40 there, 20 here"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--epochs=2", "--dry_run"), "--mined_train_flags: .*a warm-up of 2 epochs does not"),
+    (("--phrase=a", "--output=x", "--train_flags=--warmup_epochs=50", "--dry_run"), "--train_flags: .*a warm-up of 50 epochs does not end"),
+    (("--phrase=a", "--output=x", "--train_flags=--model=bcresnet", "--dry_run"), "--train_flags: model: unknown network 'bcresnet'"),
+    (("--phrase=a", "--output=x", "--train_flags=--model=sparknet --tau=2", "--dry_run"), "sparknet has no use for --tau=2"),
+    (("--phrase=a", "--output=x", "--train_flags=--features=sparknet", "--dry_run"), "--train_flags: .*mfcc.*Set --warp_prob=0"),
+    (("--phrase=a", "--output=x", "--mined_train_flags=--time_mask_frames=200", "--dry_run"), "--mined_train_flags: .*200 do not fit"),
+    (("--phrase=a", "--output=x", f"--recipe={shipped.folder('flags') / 'esphome.cfg'}", "--dry_run"), "'micro' have no .*docs/esphome.md"),
 ])
-def test_wrong_flags_are_one_clear_error(run, arguments, message):
+def test_wrong_flags_are_one_clear_error(run, monkeypatch, arguments, message):
+    monkeypatch.setattr(worker_pool, "open_pool", lambda n: contextlib.nullcontext(SameProcess(works=True)))
     with pytest.raises(ConfigError, match=message):
         run(*arguments)
+
+
+def test_a_training_may_start_from_weights_of_the_same_network(run, tmp_path):
+    folder = RunFolder(tmp_path / "before")
+    folder.start(RunConfig(train=TrainConfig(epochs=3)), ("no", "yes"))
+    folder.best_weights_file.write_text("weights")
+    arguments = ("--phrase=computer", "--output", tmp_path / "wake", "--dry_run")
+    for flags_of in ("train", "mined_train"):
+        run(*arguments, f"--{flags_of}_flags=--initial_weights {folder.path}")
+    with pytest.raises(ConfigError, match="--train_flags: .*belong to another network .*: tau: 1.0 there, 2.0 here"):
+        run(*arguments, f"--train_flags=--tau=2 --initial_weights {folder.path}")
+
+
+def test_trainings_are_rehearsed_by_another_process(run, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(worker_pool, "open_pool", lambda n: asked.append(n) or contextlib.nullcontext(SameProcess(works=True)))
+    monkeypatch.setattr(rehearsal, "rehearse", lambda config, classes: asked.append((config.train.epochs, classes)))
+    run("--phrase=hey jarvis", "--output", tmp_path / "wake", "--dry_run")
+    assert asked == [1, (40, ["_silence_", "_unknown_", "hey_jarvis"]), (12, ["_silence_", "_unknown_", "hey_jarvis"])]

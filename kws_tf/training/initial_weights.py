@@ -33,16 +33,28 @@ def require_same_network(config, folder):
         raise TrainingError(f"--initial_weights={path}: no run folder (config.json is missing). Give the folder of a run that was trained.")
     if not source.best_weights_file.is_file():
         raise TrainingError(f"--initial_weights={path}: there are no best weights: no epoch of this run has ended.")
-    stored = source.config()
-    differ = []
-    for part, free in (("features", set()), ("model", TRAINING_ONLY)):
-        before, after = getattr(stored, part), getattr(config, part)
-        differ += [f"{field.name}: {getattr(before, field.name)!r} there, {getattr(after, field.name)!r} here"
-                   for field in dataclasses.fields(before)
-                   if field.name not in free and getattr(before, field.name) != getattr(after, field.name)]
+    differ = differences(source.config(), config)
     if differ:
         raise TrainingError(f"--initial_weights={path}: its weights belong to another network or other features: {'; '.join(differ)}. "
                             "Give the same settings, or leave --initial_weights away.")
+
+
+def differences(there, here):
+    """Settings by which the weights of one run mean nothing to the network of another.
+
+    Args:
+        there, here: RunConfigs.
+
+    Returns:
+        Lines with the name and both values.
+    """
+    differ = []
+    for part, free in (("features", set()), ("model", TRAINING_ONLY)):
+        before, after = getattr(there, part), getattr(here, part)
+        differ += [f"{field.name}: {getattr(before, field.name)!r} there, {getattr(after, field.name)!r} here"
+                   for field in dataclasses.fields(before)
+                   if field.name not in free and getattr(before, field.name) != getattr(after, field.name)]
+    return differ
 
 
 def load(backbone, classes, config, folder):
