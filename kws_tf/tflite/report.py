@@ -90,7 +90,8 @@ def _cost(manifest, arena_note):
                  f"plan for {factor:g} times as much.")
     times = _table(("interpreter", "kernels", "ms per inference"),
                    [(time.interpreter, time.kernels, f"{time.milliseconds:.2f}") for time in cost.host_times])
-    return (f"## Cost of one inference\n\n{parts}\n\nArena: {arena}\n\nProcessor time on {cost.host}, one thread, median:\n\n{times}")
+    return (f"## Cost of one inference\n\n{parts}\n\nArena: {arena}\n\nProcessor time on {cost.host}, one thread, the quickest of some "
+            f"inferences:\n\n{times}")
 
 
 def _ethos(estimate):

@@ -96,6 +96,15 @@ def test_intervals_and_losses_of_the_trained_networks():
     assert max(losses.values()) <= 0.003, losses
 
 
+def test_what_the_compact_form_costs():
+    rows = [row for row in record("docs/streaming.md", "compact_accuracy")["rows"] if "40 mels" in row[0]]
+    wide = [row for row in rows if "0.625" not in row[0]]
+    gained, clips = (sum(row[-1][place] for row in wide) for place in (0, 1))
+    assert len(wide) == 8 and f"the compact file has {gained} answers more right than float32, of {clips:,}." in text("docs/streaming.md")
+    first, second = (-row[-1][0] for row in rows if "0.625" in row[0])
+    assert f"The narrowest network loses {first} and {second} answers." in text("docs/streaming.md")
+
+
 def test_one_figure_is_told_alike_everywhere():
     """Figures of a record that other pages repeat."""
     compact = record("docs/streaming.md", "forms")["rows"][-1]

@@ -149,6 +149,26 @@ def test_recorded_counts_are_those_of_the_networks(name):
     assert COSTS[name]["parameters"] == totals["parameters"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["BC-ResNet-0.625", "SparkNet-4", "DS-CNN"])
+def test_recorded_files_are_those_of_today(name):
+    """One network of a kind; times are not compared."""
+    import tensorflow
+
+    from kws_tf.tflite import micro
+
+    found, _ = models_table.measure(name)
+    compared = ["operators", "macs"]
+    if tensorflow.__version__ == "2.17.1":               # another writes the same work in some more or fewer bytes
+        compared.append("bytes")
+        measured_by = [title.split()[1] for title in COSTS[name]["features"]["milliseconds"] if title.startswith("tflite_micro")]
+        if not micro.unavailable() and measured_by == [micro.version()]:
+            compared.append("arena_bytes")
+    for kind in ("features", "pcm", "streaming"):
+        assert {key: found[kind][key] for key in compared} == {key: COSTS[name][kind][key] for key in compared}, (
+            f"{kind}: run tools/models_table.py --measure")
+
+
 def test_options_that_differ_from_the_paper_are_named():
     record = copy.deepcopy(RECORD)
     record["config"]["features"]["n_mfcc"] = 20
