@@ -17,6 +17,7 @@ UNKNOWN_SIZE = 0x7FFF0000
 _LARGEST_PEAK = 4.0
 _RATES_HZ = (1000, 768000)
 _BLOCK_SAMPLES = 1 << 20
+_OGG_PAGE_BYTES = 65307                                      # of the largest
 # Encoders and decoders of MP3 put up to about three frames around the sound.
 _MP3_PADDING_SAMPLES = 4 * 1152
 
@@ -212,19 +213,33 @@ def _missing_ogg_end(path):
     """An Ogg stream ends with a whole page that is marked as the last; a cut one decodes without an error up to the cut.
 
     Raises:
-        AudioError: the last page is of another stream than the first; only the first would be heard.
+        AudioError: the last page is of a stream that does not begin where the file begins; only what does would be heard.
     """
     with open(path, "rb") as file:
-        first = file.read(18)
-        if first[:4] != b"OggS":
+        head = file.read(_OGG_PAGE_BYTES)
+        if head[:4] != b"OggS":
             return ""
         size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - 2 * 65307))  # the largest page
+        file.seek(max(0, size - 2 * _OGG_PAGE_BYTES))
         tail = file.read()
     page = tail[tail.rfind(b"OggS"):]
-    n_segments = page[26] if len(page) > 26 else 0
-    if page[14:18] != first[14:18] and len(page) >= 18:
+    if len(page) >= 18 and page[14:18] not in _ogg_streams(head):
         raise AudioError(f"{path}: several Ogg recordings in one file, of which only the first would be heard. Write it anew: "
                          "ffmpeg -i OLD.ogg NEW.wav")
-    complete = len(page) >= 27 + n_segments + sum(page[27:27 + n_segments])
+    complete = len(page) >= _ogg_page_bytes(page)
     return "" if complete and page[5] & 4 else "the last page of the Ogg stream is missing"
+
+
+def _ogg_page_bytes(page):
+    """Length of an Ogg page by its header (RFC 3533): 27 bytes, then as many lengths as the 27th says."""
+    n_segments = page[26] if len(page) > 26 else 0
+    return 27 + n_segments + sum(page[27:27 + n_segments])
+
+
+def _ogg_streams(head):
+    """Serial numbers of the streams that begin together: their first pages stand in front of all others. A picture may be one."""
+    serials, place = {head[14:18]}, 0
+    while head[place:place + 4] == b"OggS" and head[place + 5:place + 6] and head[place + 5] & 2:
+        serials.add(head[place + 14:place + 18])
+        place += _ogg_page_bytes(head[place:])
+    return serials

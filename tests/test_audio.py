@@ -113,6 +113,16 @@ def test_two_ogg_files_in_one_are_refused(tmp_path, file):
     refused(tmp_path / "a.ogg", "several Ogg recordings", "ffmpeg")
 
 
+def test_an_ogg_stream_beside_another_is_one_recording():
+    """Such as a picture: both begin at the front of the file, and either may end last."""
+    def page(serial, flags, body=b""):
+        return b"OggS\0" + bytes([flags]) + bytes(8) + serial + bytes(8) + bytes([1, len(body)]) + body
+
+    picture, sound = b"AAAA", b"BBBB"
+    head = page(picture, 2, b"x" * 40) + page(sound, 2, b"y" * 30) + page(sound, 0) + page(b"CCCC", 2)
+    assert audio._ogg_streams(head) == {picture, sound}
+
+
 def test_a_folder_is_refused(tmp_path):
     refused(tmp_path, "not a recording")
 
