@@ -15,6 +15,8 @@ from kws_tf.config import FEATURE_PRESETS, RunConfig
 from kws_tf.errors import ConfigError, KwsError
 
 GROUPS = typing.get_type_hints(RunConfig)
+# Settings that leave others without effect.
+CHOICES = ("noise_mode", "schedule")
 # That window and FFT size must share for the integer front end, see front_end.dft.
 LEAST_DIVISOR = 4
 
@@ -217,7 +219,27 @@ def define_config(flag_values=flags.FLAGS, groups=tuple(GROUPS)):
             _define_field(hints[field.name], field.name, default, HELP[group][field.name], **place)
 
 
+class ChoiceFlag(flags.Flag):
+    """A flag of text that other flags depend on.
+
+    Attributes:
+        earlier: tuple of the values that it had before it was given once more, such as by a flagfile.
+    """
+
+    def __init__(self, name, default, text):
+        self.earlier = ()
+        super().__init__(flags.ArgumentParser(), flags.ArgumentSerializer(), name, default, text)
+
+    def parse(self, argument):
+        if self.present:
+            self.earlier += (self.value,)
+        super().parse(argument)
+
+
 def _define_field(kind, name, default, text, **place):
+    if name in CHOICES:
+        flags.DEFINE_flag(ChoiceFlag(name, default, text), **place)
+        return
     scalar = {bool: flags.DEFINE_boolean, int: flags.DEFINE_integer, float: flags.DEFINE_float, str: flags.DEFINE_string}
     if kind in scalar:
         scalar[kind](name, default, text, **place)
@@ -296,17 +318,17 @@ def _refuse_contradictions(values):
 
 def _refuse_unused(flag_values, values, config):
     """Refuses flags that the chosen schedule or kind of noise, given or not, would leave without effect."""
-    # Whoever chooses once more, behind a flagfile that has chosen, also overrides what the flagfile says for its own choice: flags that
-    # were given less often than the choice are left alone.
-    def unused(name, choice):
-        return name in values and flag_values[name].present >= flag_values[choice].present
+    # Whoever chooses once more, behind a flagfile that has chosen, also overrides what the flagfile says for its own choice.
+    def unused(name, choice, value):
+        overridden = value in flag_values[choice].earlier and flag_values[name].present < flag_values[choice].present
+        return name in values and not overridden
 
     for name in ("plateau_epochs", "plateau_factor"):
-        if config.train.schedule != "plateau" and unused(name, "schedule"):
+        if config.train.schedule != "plateau" and unused(name, "schedule", "plateau"):
             raise ConfigError(f"--{name} belongs to --schedule=plateau, but the schedule is {config.train.schedule}; remove one.")
     mode = config.augment.noise_mode
-    other = {"amplitude": "noise_snr_db", "snr": "noise_amplitude"}[mode]
-    if unused(other, "noise_mode"):
+    value, other = {"amplitude": ("snr", "noise_snr_db"), "snr": ("amplitude", "noise_amplitude")}[mode]
+    if unused(other, "noise_mode", value):
         raise ConfigError(f"--{other} is not used by --noise_mode={mode}; remove it, or choose the other mode.")
 
 

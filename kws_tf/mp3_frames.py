@@ -11,7 +11,8 @@ _KBPS = {True: (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320
          False: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)}
 # Bits 3 and 4 of the second byte -> MPEG 1 (or 2 and 2.5), divisor of the rate.
 _VERSIONS = {3: (True, 1), 2: (False, 2), 0: (False, 4)}
-_TAGS = (b"Xing", b"Info", b"VBRI")
+# Before the first frame there may be padding, pictures and tags of other kinds.
+_LONGEST_START = 1 << 16
 
 
 class Frames(typing.NamedTuple):
@@ -33,21 +34,40 @@ def measure(path):
         path: of a file that can be read.
 
     Returns:
-        Frames; of 0 samples if the file does not begin with a frame of Layer III whose length is known.
+        Frames; of 0 samples if no frame of Layer III whose length is known is found near its beginning.
     """
     with open(path, "rb") as file:
         data = file.read()
-    place, samples, counted = 0, 0, None
+    place, samples, counted = _first_frame(data), 0, None
     while True:
         place = _after_tags(data, place)
         size, length = _frame(data[place:place + 4])
         if not size:
             return Frames(samples, bool(counted))
+        tagged, says = _count(data[place:place + min(size, 64)])
+        counted = says if counted is None else counted
         # The frame that counts the others holds no sound; in files that were joined there is one for each.
-        counts = any(tag in data[place:place + min(size, 64)] for tag in _TAGS)
-        counted = counts if counted is None else counted
-        samples += 0 if counts else length
+        samples += 0 if tagged else length
         place += size
+
+
+def _first_frame(data):
+    """The place of the first frame that another one follows."""
+    start = _after_tags(data, 0)
+    for place in range(start, min(start + _LONGEST_START, len(data))):
+        size, _ = _frame(data[place:place + 4]) if data[place] == 0xFF else (0, 0)
+        if size and (place == start or _frame(data[place + size:place + size + 4])[0]):
+            return place
+    return start
+
+
+def _count(frame):
+    """(whether the frame is one that counts the others, whether it does so) by its first bytes."""
+    for tag in (b"Xing", b"Info"):
+        if tag in frame:
+            flags = frame[frame.index(tag) + 4:][:4]
+            return True, len(flags) == 4 and bool(flags[3] & 1)
+    return b"VBRI" in frame, b"VBRI" in frame
 
 
 def _after_tags(data, place):

@@ -38,7 +38,7 @@ def define(flag_values=FLAGS):
                         "empty for <speaker>_nohash_* and for a folder per speaker.", **place)
     flags.DEFINE_integer("clusters", 50, "With --by=cluster: at most so many.", lower_bound=2, **place)
     flags.DEFINE_boolean("stable", False, "Deal by the hash of the group's name: clips added later move no other, but where one has the "
-                         "sound of clips of two speakers; shares hold on average. Not with --by=cluster.", **place)
+                         "sound of another group; shares hold on average. Not with --by=cluster.", **place)
     flags.DEFINE_boolean("link", False, "Link to the originals instead of copying them.", **place)
     flags.DEFINE_integer("seed", 1, "Of the deal.", lower_bound=0, **place)
     flags.DEFINE_integer("workers", 0, "Processes; 0 for one per processor.", lower_bound=0, **place)
@@ -72,11 +72,10 @@ def find_items(root, by, speaker_pattern="", n_clusters=50, seed=1, n_workers=1)
     if problems:
         raise DatasetError(f"--input={root}: {counted(len(problems), 'problem')}. Mend or remove the files; name speakers by "
                            "--speaker_pattern, or use --by=file or --by=cluster.", problems)
-    sounds = [fact.path if fact.silent else fact.sound for fact in facts]
-    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: sounds,
+    groups = {"speaker": lambda: [fact.speaker for fact in facts], "file": lambda: [fact.content for fact in facts],
               "cluster": lambda: partition.by_cluster(_features(facts), n_clusters, seed)}[by]()
     items = [partition.Item(fact.path, fact.label, group) for fact, group in zip(facts, groups, strict=True)]
-    return partition.join_equal(items, sounds)
+    return partition.join_equal(items, [fact.path if fact.silent else fact.sound for fact in facts])
 
 
 def _features(facts):

@@ -14,7 +14,6 @@ from absl import flags
 
 from kws_tf import manifest as manifests
 from kws_tf.counted import counted
-from kws_tf.evaluation.report_text import number
 from kws_tf.flags import refuse_arguments, run
 from kws_tf.runtime import model_file
 
@@ -59,9 +58,10 @@ def lines(facts):
         yield f"{'':13}{100 * testing['accuracy']:.1f} % of {testing['clips']} testing clips (95 % interval {low:.1f} to {high:.1f})"
     for name, measured in facts["presets"].items():
         if measured:
+            upper = measured["upper_bound_per_hour"]
             yield (f"{'':13}{name}: {measured['hits']} of {counted(measured['words'], 'word')} found, "
                    f"{counted(measured['false_accepts'], 'false accept')} in "
-                   f"{measured['hours']:.2f} hours (below {number(measured['upper_bound_per_hour'])} per hour with 95 % confidence)")
+                   f"{measured['hours']:.2f} hours (below {upper:{'.0f' if upper >= 100 else '.3g'}} per hour with 95 % confidence)")
 
 
 def main(argv):

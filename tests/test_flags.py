@@ -118,8 +118,10 @@ def test_behind_a_flagfile_the_other_kind_of_noise_leaves_its_range_unused(path)
     assert made.noise_mode != mode and getattr(made, given) == (0.5, 1)
     with pytest.raises(ConfigError, match=f"--{other} is not used by --noise_mode={made.noise_mode}"):
         config(f"--flagfile={path}", changed, f"--{other}=0.5,1")
-    with pytest.raises(ConfigError, match=f"--{given} is not used by --noise_mode={mode}"):
-        config(f"--flagfile={path}", f"--{given}=0.5,1")
+    for once_more in ((), (f"--noise_mode={mode}",)):
+        with pytest.raises(ConfigError, match=f"--{given} is not used by --noise_mode={mode}"):
+            config(f"--flagfile={path}", *once_more, f"--{given}=0.5,1")
+
 
 
 def test_behind_a_flagfile_another_schedule_leaves_the_plateau_unused(tmp_path):
@@ -127,6 +129,8 @@ def test_behind_a_flagfile_another_schedule_leaves_the_plateau_unused(tmp_path):
     assert config(f"--flagfile={tmp_path}/plateau.cfg", "--schedule=cosine").train.schedule == "cosine"
     with pytest.raises(ConfigError, match="--plateau_epochs belongs to"):
         config(f"--flagfile={tmp_path}/plateau.cfg", "--schedule=cosine", "--plateau_epochs=4")
+    with pytest.raises(ConfigError, match="--plateau_epochs belongs to"):
+        config("--schedule=constant", "--schedule=cosine", "--plateau_epochs=4")
 
 
 def test_base_is_overridden_only_where_flags_are_given():

@@ -41,6 +41,46 @@ def test_a_constant_bit_rate_needs_no_count(tmp_path, rate):
     assert 0 <= len(audio.read(tmp_path / "a.mp3").samples) - 3 * rate <= 2 * 1152
 
 
+def test_a_stream_that_was_cut_out_of_another_is_heard(tmp_path):
+    """The guess takes the first frame for the usual one, also when that has a byte of padding."""
+    data = write(tmp_path / "a.mp3", 160 * 44100, 44100)
+    place = mp3_frames._frame(data[:4])[0]
+    while not data[place + 2] & 2:
+        place += mp3_frames._frame(data[place:place + 4])[0]
+    (tmp_path / "a.mp3").write_bytes(data[place:])
+    assert abs(len(audio.read(tmp_path / "a.mp3").samples) - 160 * 44100) < 0.01 * 160 * 44100
+
+
+@pytest.mark.parametrize("front", [bytes(700), b"ID3\4\0\0\0\0\0\5abcde" + bytes(5000), b"APETAGEX" + bytes(200)])
+def test_what_lies_before_the_first_frame_is_passed_over(tmp_path, front):
+    without_count(tmp_path / "a.mp3", 6 * 16000)
+    expected = mp3_frames.measure(tmp_path / "a.mp3")
+    (tmp_path / "a.mp3").write_bytes(front + (tmp_path / "a.mp3").read_bytes())
+    assert mp3_frames.measure(tmp_path / "a.mp3") == expected
+    assert len(audio.read(tmp_path / "a.mp3").samples) > 5.9 * 16000
+    without_count(tmp_path / "a.mp3", 6 * 16000, mode="VARIABLE")
+    (tmp_path / "a.mp3").write_bytes(front + (tmp_path / "a.mp3").read_bytes())
+    with pytest.raises(AudioError, match="does not say rightly"):
+        audio.read(tmp_path / "a.mp3")
+
+
+def test_a_first_frame_without_a_count_is_none(tmp_path):
+    data = bytearray(write(tmp_path / "a.mp3", 3 * 16000))
+    data[data.index(b"Info") + 7] = 0
+    (tmp_path / "a.mp3").write_bytes(data)
+    assert not mp3_frames.measure(tmp_path / "a.mp3").counted
+    assert 0 <= len(audio.read(tmp_path / "a.mp3").samples) - 3 * 16000 <= 3 * 1152
+
+
+@pytest.mark.parametrize("delay, padding", [(4095, 4095), (3000, 2000)])
+def test_long_delays_of_an_encoder_are_no_loss(tmp_path, delay, padding):
+    data = bytearray(write(tmp_path / "a.mp3", 3 * 16000))
+    place = data.index(b"LAME") + 21
+    data[place:place + 3] = (delay << 12 | padding).to_bytes(3, "big")
+    (tmp_path / "a.mp3").write_bytes(data)
+    assert 0 < 3 * 16000 - len(audio.read(tmp_path / "a.mp3").samples) < delay + padding
+
+
 def test_what_a_guess_would_leave_out_is_an_error(tmp_path):
     without_count(tmp_path / "a.mp3", 6 * 16000, mode="VARIABLE")
     with pytest.raises(AudioError, match="does not say rightly how long it is.*ffmpeg"):

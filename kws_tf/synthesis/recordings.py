@@ -92,7 +92,8 @@ def _by_class(folder, settings, problems):
                            f"found {', '.join(subfolders(folder)) or 'no folder'}.")
     if not present:
         classes = {label_of(name): name for name in (UNKNOWN, SILENCE, *settings.labels)}
-        problems += [f"{name}: nearly the name of a class. Name it {classes[label_of(name)]}, or otherwise if it is a speaker."
+        problems += [f"{name}: nearly the name of a class. If it is a speaker, rename it, such as {name}_1; else name it "
+                     f"{classes[label_of(name)]}."
                      for name in subfolders(folder) if label_of(name) in classes]
     else:
         problems += [f"{name}: not one of the classes, which are {', '.join(sorted(known))}"

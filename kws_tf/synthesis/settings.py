@@ -11,6 +11,10 @@ UNKNOWN, SILENCE = "_unknown_", "_silence_"
 KINDS = ("near_miss", "partial", "repeated", "spliced", "word", "sentence")
 
 
+# Punctuation by Unicode, and words all the same: "rock & roll", "50 %".
+SPOKEN_MARKS = "&%@#*"
+
+
 def is_letter(letter):
     """Whether a character is a letter, a digit, or a mark that belongs to a letter, as the vowels of Hindi and Arabic do."""
     return letter.isalnum() or unicodedata.category(letter).startswith("M")
@@ -118,12 +122,12 @@ class SynthesisConfig:
 
 
 def _require_words(phrase):
-    """A mark between spaces is a word without phonemes: whatever leaves it out would be taken for another text than the phrase."""
+    """Refuses marks between spaces that are only written: voices may read them out, or leave them out, and not as in the phrase."""
     words = phrase.split()
     for position, word in enumerate(words):
         joined = words[position - 1] + word if position else "".join(words[:2])
-        _require(any(map(is_letter, word)), f"{word!r} in {phrase!r} stands alone and is no word; write {joined!r}, or leave it away. "
-                 "Set --phrase.")
+        _require(any(letter in SPOKEN_MARKS or not unicodedata.category(letter).startswith("P") for letter in word),
+                 f"{word!r} in {phrase!r} stands alone and is no word; write {joined!r}, or leave it away. Set --phrase.")
 
 
 def _require(condition, message):

@@ -46,6 +46,9 @@ class Texts:
         own = sorted({word for phrase in self._phrases for word in phrase.split()})
         sounds = [near_miss.bare(sound) for sound in pronounce([*words, *own], settings.language)]
         self._sound_of = dict(zip([*words, *own], sounds, strict=True))
+        silent = [word for word in own if not self._sound_of[word]]
+        if silent:
+            raise ConfigError(f"synthesis: a voice says nothing for {silent[0]!r}. Write in --phrase what is said.")
         self._sounds = [tuple(itertools.chain.from_iterable(self._spoken(phrase.split()))) for phrase in self._phrases]
         for (first, sound), (second, other) in itertools.permutations(zip(self._phrases, self._sounds, strict=True), 2):
             if near_miss.says((sound,), other) or near_miss.says(self._spoken(first.split()), other):

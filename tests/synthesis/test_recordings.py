@@ -77,8 +77,8 @@ def test_a_folder_that_is_nearly_called_as_a_class_is_no_speaker(tmp_path):
     write(tmp_path, *(f"{name}/{speaker}/a.wav" for name in ("Hey Jarvis", "unknown", "Silence", "ann") for speaker in ("bob", "cid")))
     with pytest.raises(DatasetError, match="3 problems") as caught:
         recordings.find(tmp_path, SETTINGS)
-    assert [line.removesuffix(", or otherwise if it is a speaker.") for line in caught.value.problems] == [
-        f"{name}: nearly the name of a class. Name it {label}"
+    assert list(caught.value.problems) == [
+        f"{name}: nearly the name of a class. If it is a speaker, rename it, such as {name}_1; else name it {label}."
         for name, label in (("Hey Jarvis", "hey_jarvis"), ("Silence", "_silence_"), ("unknown", "_unknown_"))]
 
 

@@ -45,3 +45,8 @@ def test_settings_travel_as_json():
 def test_impossible_settings_are_refused(change, words):
     with pytest.raises(ConfigError, match=words):
         dataclasses.replace(SynthesisConfig(phrases=("stop",)), **change)
+
+
+@pytest.mark.parametrize("phrase", ["rock & roll", "50 %", "1 + 1", "@ home", "24/7", "C++", "it's me", "hey, jarvis!", "R2-D2"])
+def test_marks_that_are_said_or_belong_to_a_word_stay(phrase):
+    assert SynthesisConfig(phrases=(phrase,)).phrases == (phrase,)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kws_tf.errors import ConfigError
-from kws_tf.synthesis import near_miss
+from kws_tf.synthesis import near_miss, texts
 from kws_tf.synthesis.settings import KINDS, SynthesisConfig
 from kws_tf.synthesis.texts import Piece, Texts
 
@@ -88,3 +88,15 @@ def test_one_phrase_within_another_is_refused():
 
 def test_piece_is_whole_by_default():
     assert Piece("hey") == ("hey", 0.0, 1.0)
+
+
+def test_a_part_of_a_phrase_that_no_voice_says_is_refused(monkeypatch):
+    monkeypatch.setattr(texts, "pronounce", lambda words, language: [[] if word == "→" else list(word) for word in words])
+    monkeypatch.setattr(texts.near_miss, "bare", tuple)
+    with pytest.raises(ConfigError, match="says nothing for '→'. Write in --phrase what is said"):
+        Texts(SynthesisConfig(phrases=("left → right",), other_words=WORDS), np.random.default_rng(1))
+
+
+def test_a_mark_that_is_said_is_a_word_of_the_phrase():
+    found = Texts(SynthesisConfig(phrases=("rock & roll",), other_words=("house", "table")), np.random.default_rng(1))
+    assert any(miss.text == "house & roll" for miss in found.near_misses["rock & roll"])
