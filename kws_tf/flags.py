@@ -320,8 +320,9 @@ def _refuse_unused(flag_values, values, config):
     """Refuses flags that the chosen schedule or kind of noise, given or not, would leave without effect."""
     # Whoever chooses once more, behind a flagfile that has chosen, also overrides what the flagfile says for its own choice.
     def unused(name, choice, value):
-        overridden = value in flag_values[choice].earlier and flag_values[name].present < flag_values[choice].present
-        return name in values and not overridden
+        if name not in values:
+            return False
+        return value not in flag_values[choice].earlier or flag_values[name].present >= flag_values[choice].present
 
     for name in ("plateau_epochs", "plateau_factor"):
         if config.train.schedule != "plateau" and unused(name, "schedule", "plateau"):
